@@ -1,0 +1,117 @@
+// What a session asks of a server, as plain structs: implemented over gRPC (client/rpc) and in memory (tests,
+// simulator). proto/thinwire/v1/federation.proto explains the fields, the order of calls and the errors.
+#ifndef THINWIRE_CLIENT_SESSION_FEDERATION_API_H_
+#define THINWIRE_CLIENT_SESSION_FEDERATION_API_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/session/trainer.h"
+#include "common/codec/payload.h"
+#include "common/tensor/model_spec.h"
+#include "common/codec/exchange_plan.h"
+
+namespace thinwire {
+
+enum class ClientRole { kTrainer, kEvaluator };
+
+struct RetryWindow {
+  absl::Duration min = absl::Milliseconds(200);
+  absl::Duration max = absl::Seconds(5);
+};
+
+struct JoinRequest {
+  std::string client_id;
+  ClientRole role = ClientRole::kTrainer;
+  uint64_t examples = 0;
+  std::optional<ModelSpec> model;
+};
+
+struct JoinReply {
+  std::string run_name;
+  uint64_t run_seed = 0;
+  uint32_t max_chunk_bytes = 0;
+  ExchangePlan plan;
+  absl::Duration heartbeat_interval;
+  RetryWindow retry;
+  std::optional<ModelSpec> model;
+};
+
+enum class AssignmentKind { kInitialize, kTrain, kEvaluate };
+
+struct Assignment {
+  std::string id;
+  AssignmentKind kind = AssignmentKind::kTrain;
+  uint32_t round = 0;
+  uint64_t version = 0;
+  PayloadRef model;
+  std::optional<PayloadRef> frozen;
+  std::optional<ModelSpec> spec;
+  TrainingOptions training;
+  uint64_t seed = 0;
+  absl::Duration time_left;
+};
+
+struct RunEnded {
+  std::string state;
+  std::string reason;
+};
+
+struct ComeBack {
+  RetryWindow retry;
+  std::string waiting_for;
+};
+
+using AwaitReply = std::variant<Assignment, ComeBack, RunEnded>;
+
+enum class UpdateState { kUnknown, kPartial, kReceived, kFolded, kDiscarded, kFailed };
+
+struct UploadRequest {
+  std::string assignment_id;
+  PayloadRef payload;
+  uint64_t offset = 0;
+  uint64_t examples = 0;
+  double train_loss = 0;
+  absl::Duration train_time;
+};
+
+struct UpdateStatus {
+  UpdateState state = UpdateState::kUnknown;
+  uint64_t received_bytes = 0;
+  std::string reason;
+};
+
+// Thread-safe: Heartbeat is called from its own thread while another call is under way. Every call has a deadline of
+// its own. The implementation knows the client's id.
+class FederationApi {
+ public:
+  // Takes the next bytes; an error ends the download and is returned from it.
+  using Sink = std::function<absl::Status(absl::string_view)>;
+  // Fills `out` with bytes from `offset` on, at most `max`; called until the payload is sent.
+  using Source = std::function<absl::Status(uint64_t offset, size_t max, std::string* out)>;
+
+  virtual ~FederationApi() = default;
+  virtual absl::StatusOr<JoinReply> Join(const JoinRequest& request) = 0;
+  virtual absl::StatusOr<AwaitReply> AwaitAssignment() = 0;
+  virtual absl::Status Download(const PayloadRef& payload, uint64_t offset, const Sink& sink) = 0;
+  virtual absl::StatusOr<UpdateStatus> Upload(const UploadRequest& request, const Source& source) = 0;
+  virtual absl::StatusOr<UpdateStatus> UploadStatus(const std::string& assignment_id, const Digest& payload_id) = 0;
+  virtual absl::Status ReportEvaluation(const std::string& assignment_id, const EvaluateResult& result) = 0;
+  virtual absl::Status ReportFailure(const std::string& assignment_id, const std::string& reason) = 0;
+  virtual absl::Status Heartbeat(const std::string& activity) = 0;
+  virtual absl::Status Leave(const std::string& reason) = 0;
+  // Ends calls under way with CANCELLED, from any thread.
+  virtual void Cancel() = 0;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_CLIENT_SESSION_FEDERATION_API_H_

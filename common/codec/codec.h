@@ -1,0 +1,65 @@
+// The codec interface: values of one block in, one self-describing frame out, and back.
+#ifndef THINWIRE_COMMON_CODEC_CODEC_H_
+#define THINWIRE_COMMON_CODEC_CODEC_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "common/codec/codec_spec.h"
+
+namespace thinwire {
+
+// What a codec must know of a whole tensor before it codes its first block; gathered block by block.
+struct TensorScan {
+  float absmax = 0;
+  bool finite = true;
+  // A fixed reduction: the result does not depend on how the tensor is cut into pieces.
+  void Add(absl::Span<const float> values);
+};
+
+// Codes blocks of float values. Immutable and thread-safe; the same values give the same bytes on every machine and
+// instruction set.
+class Codec {
+ public:
+  virtual ~Codec() = default;
+
+  virtual const CodecSpec& spec() const = 0;
+  // Bytes of a whole frame (header included) of `count` values, exactly if the codec has a fixed rate, else at most.
+  virtual size_t MaxFrameSize(uint32_t count) const = 0;
+  // The scale for a tensor: INVALID_ARGUMENT if it holds NaN or infinity, or cannot be scaled into range.
+  virtual absl::StatusOr<float> ChooseScale(const TensorScan& scan) const = 0;
+  // Appends the frame of `values` to `frame`. `scale` comes from ChooseScale over the whole tensor. INVALID_ARGUMENT for
+  // NaN or infinity.
+  virtual absl::Status Encode(absl::Span<const float> values, float scale, std::string* frame) const = 0;
+};
+
+// UNIMPLEMENTED for an unknown id, INVALID_ARGUMENT for parameters out of range or an integer codec.
+absl::StatusOr<std::unique_ptr<Codec>> MakeCodec(const CodecSpec& spec);
+
+// Decodes any float frame: frames describe themselves. `out.size()` values are expected. Nothing is written unless the
+// header is right: INVALID_ARGUMENT for a malformed frame or a wrong count, DATA_LOSS for a wrong checksum,
+// UNIMPLEMENTED for an unknown version or codec. The decoded values are finite.
+absl::Status DecodeFrame(absl::string_view frame, absl::Span<float> out);
+
+// Integer buffers.
+void EncodeIntFrame(absl::Span<const int64_t> values, std::string* frame);
+absl::Status DecodeIntFrame(absl::string_view frame, absl::Span<int64_t> out);
+
+// What a frame says of itself, for inspection. Same errors as DecodeFrame; the body is not decoded.
+struct FrameInfo {
+  CodecSpec codec;
+  uint32_t count = 0;
+  float scale = 1;
+  uint32_t body_size = 0;
+};
+absl::StatusOr<FrameInfo> ReadFrameInfo(absl::string_view frame);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_COMMON_CODEC_CODEC_H_

@@ -1,0 +1,30 @@
+// The exchange plan as plain data: what each direction of a run carries. proto/thinwire/v1/plan.proto is its wire form.
+#ifndef THINWIRE_COMMON_CODEC_EXCHANGE_PLAN_H_
+#define THINWIRE_COMMON_CODEC_EXCHANGE_PLAN_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/codec/codec_spec.h"
+#include "common/codec/payload.h"
+
+namespace thinwire {
+
+struct ExchangePlan {
+  CodecSpec downlink;                                     // the downlink carries the full model
+  Representation uplink_representation = Representation::kDelta;  // kDelta or kModel
+  CodecSpec uplink;
+
+  // INVALID_ARGUMENT with the reason if the combination makes no sense. docs/plan_matrix.md is generated from this.
+  absl::Status Validate() const;
+  std::string Name() const;
+};
+
+// The presets of plan.proto.
+ExchangePlan Fp32Plan();
+ExchangePlan S1E3M7Plan();
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_COMMON_CODEC_EXCHANGE_PLAN_H_

@@ -1,0 +1,48 @@
+// One update from its spool file into the accumulator, and an accumulator into a new version: both block by block.
+#ifndef THINWIRE_SERVER_AGGREGATE_FOLDER_H_
+#define THINWIRE_SERVER_AGGREGATE_FOLDER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/codec/payload.h"
+#include "common/tensor/model_spec.h"
+#include "server/aggregate/accumulator.h"
+#include "server/aggregate/strategy.h"
+
+namespace thinwire {
+
+struct FoldRequest {
+  std::string path;          // the spooled payload
+  PayloadRef payload;
+  const PayloadReader* base = nullptr;  // R, the downlink payload of the round's version; must outlive the call
+  Digest base_id;            // what the update's manifest must name
+  uint64_t weight = 0;
+  double max_norm = 0;       // L2 over trainable tensors
+};
+
+struct FoldReport {
+  double norm = 0;  // of the trainable part
+};
+
+// Reads the file twice: first everything is checked (frames, hashes, finiteness, bounds, norm), then it is folded. On
+// error the accumulator is untouched. INVALID_ARGUMENT, DATA_LOSS or UNIMPLEMENTED: the update's fault. Thread-safe.
+absl::StatusOr<FoldReport> FoldUpdate(const ModelSpec& spec, const FoldRequest& request, Accumulator* accumulator);
+
+struct PublishRequest {
+  std::string old_weights;  // safetensors of the base version
+  std::string old_state;    // optimiser state of the base version; empty: all zero
+  std::string new_weights;  // to be written
+  std::string new_state;    // to be written if the strategy has state
+  StrategyOptions strategy;
+};
+
+// Streams old weights and the accumulator's mean into new files, synced. INVALID_ARGUMENT, naming the tensor, if a
+// result is not finite (nothing durable is harmed: the old version stays).
+absl::Status WriteNewVersion(const ModelSpec& spec, const Accumulator& accumulator, const PublishRequest& request);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_AGGREGATE_FOLDER_H_

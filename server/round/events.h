@@ -1,0 +1,131 @@
+// What happens to a run (events) and what it asks for in return (effects). Plain data: no I/O, clock or tensors.
+#ifndef THINWIRE_SERVER_ROUND_EVENTS_H_
+#define THINWIRE_SERVER_ROUND_EVENTS_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace thinwire {
+
+enum class WorkKind { kInitialize, kTrain, kEvaluate };
+enum class Role { kTrainer, kEvaluator };
+
+enum class RunState { kInitializing, kRunning, kEvaluating, kCompleted, kStopped, kFailed };
+enum class RoundState { kIdle, kInviting, kTraining, kClosing, kPublished, kFailed };
+
+// Life of an assignment. kReceived: durable, its fold not finished. Everything from kFolded on is final.
+enum class AssignmentState { kTraining, kReceived, kFolded, kFailed, kDropped, kDiscarded };
+
+// ---- Events -----------------------------------------------------------------------------------------------------
+
+// A joined client's AwaitAssignment is being held: it can be given work. Sent again whenever it asks again.
+struct ClientWaiting {
+  std::string client;
+  Role role = Role::kTrainer;
+  uint64_t examples = 0;
+};
+// Its call ended (connection lost, hold time over) before work was given. Its assignment, if any, stays.
+struct ClientStoppedWaiting {
+  std::string client;
+};
+// Its lease ran out, or it left. Its unfinished assignment is dropped.
+struct ClientGone {
+  std::string client;
+  std::string reason;
+};
+// A complete update is durable (spool file and journal row). The acknowledgement has been or will be sent.
+struct UpdateReceived {
+  std::string assignment;
+};
+// A worker has added the update to the accumulator.
+struct UpdateFolded {
+  std::string assignment;
+};
+// A worker, the upload or the client itself says that this assignment yields nothing.
+struct AssignmentFailed {
+  std::string assignment;
+  std::string reason;
+};
+// The closing round's result is durable and current (also: initial weights).
+struct VersionPublished {
+  uint64_t version = 0;
+};
+struct PublishFailed {
+  std::string reason;
+};
+struct EvaluationReported {
+  std::string assignment;
+};
+struct StopRequested {
+  std::string reason;
+};
+// Time has passed; also the answer to WakeAt.
+struct Tick {};
+
+using Event = std::variant<ClientWaiting, ClientStoppedWaiting, ClientGone, UpdateReceived, UpdateFolded,
+                           AssignmentFailed, VersionPublished, PublishFailed, EvaluationReported, StopRequested, Tick>;
+
+// ---- Effects ----------------------------------------------------------------------------------------------------
+// The driver journals what an effect says before anybody outside can see it.
+
+// A round opens: fix and journal quanta, make an empty accumulator.
+struct OpenRound {
+  uint32_t round = 0;
+  uint64_t base_version = 0;
+};
+// Give a waiting client its work (also again, after a reconnect: same id).
+struct Assign {
+  std::string assignment;
+  std::string client;
+  WorkKind kind = WorkKind::kTrain;
+  uint32_t round = 0;
+  uint64_t version = 0;  // to train from or evaluate
+  absl::Duration time_left;
+  bool repeated = false;  // the client had it before
+};
+// Check and fold a received update. Answered by UpdateFolded or AssignmentFailed.
+struct Fold {
+  std::string assignment;
+};
+// Initial weights have come: check and publish them as version 0. Answered by VersionPublished or AssignmentFailed.
+struct PublishInitial {
+  std::string assignment;
+};
+// An assignment reached a final state other than kFolded: journal it, delete its files.
+struct Settle {
+  std::string assignment;
+  AssignmentState state = AssignmentState::kDiscarded;
+  std::string reason;
+};
+// All folds are done: apply the strategy and publish. Answered by VersionPublished or PublishFailed.
+struct CloseRound {
+  uint32_t round = 0;
+  uint64_t base_version = 0;
+  uint64_t new_version = 0;
+  std::vector<std::string> folded;  // assignments, in a fixed order
+};
+// The round ended without a result.
+struct FailRound {
+  uint32_t round = 0;
+  std::string reason;
+};
+// The run reached an end state: export the newest version, tell every waiting client.
+struct FinishRun {
+  RunState state = RunState::kCompleted;
+  std::string reason;
+};
+// The run is over: answer this waiting client.
+struct Dismiss {
+  std::string client;
+};
+
+using Effect =
+    std::variant<OpenRound, Assign, Fold, PublishInitial, Settle, CloseRound, FailRound, FinishRun, Dismiss>;
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_ROUND_EVENTS_H_

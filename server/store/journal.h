@@ -1,0 +1,121 @@
+// The durable record of a run: SQLite in WAL mode with synchronous=FULL. A call that returns OK is on disk.
+#ifndef THINWIRE_SERVER_STORE_JOURNAL_H_
+#define THINWIRE_SERVER_STORE_JOURNAL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/codec/payload.h"
+#include "server/round/round_coordinator.h"
+
+namespace thinwire {
+
+struct RunRow {
+  std::string name;
+  uint64_t seed = 0;
+  RunState state = RunState::kInitializing;
+  std::string reason;
+  std::string model_spec;   // canonical serialization chosen by the store's caller; empty until known
+  std::string plan;         // what both ends compress by; a restart with another plan or model is refused
+  absl::Time started_at;
+  std::string exported_path;
+};
+
+struct VersionRow {
+  uint64_t version = 0;
+  uint32_t round = 0;          // that produced it; 0 for initial weights
+  std::string weights_file;    // names within the store's folders
+  std::string state_file;      // optimiser state; may be empty
+  std::string downlink_file;
+  PayloadRef downlink;
+  Digest weights_sha256;
+  uint64_t fp32_downlink_size = 0;
+};
+
+struct RoundRow {
+  uint32_t round = 0;
+  uint64_t base_version = 0;
+  RoundState state = RoundState::kInviting;
+  std::string fixed_point;
+  absl::Duration time_left;        // as of the last write: deadlines survive as time remaining
+  absl::Time started_at;
+  absl::Duration duration;
+  std::optional<uint64_t> version; // published
+  RoundCounters counters;
+  double train_loss = 0;
+  std::string traffic;             // serialized by the caller
+  std::string reason;
+};
+
+struct UpdateRow {
+  AssignmentRecord assignment;
+  PayloadRef payload;              // of the received update
+  std::string spool_file;
+  uint64_t examples = 0;
+  double train_loss = 0;
+  absl::Duration train_time;
+};
+
+struct EvaluationRow {
+  uint64_t version = 0;
+  std::string client;
+  uint64_t examples = 0;
+  double loss = 0;
+  double accuracy = 0;
+};
+
+// Thread-safe (one connection behind a mutex). Errors: INTERNAL with SQLite's message, RESOURCE_EXHAUSTED on a full
+// disk, FAILED_PRECONDITION if the file has a newer schema than this program, DATA_LOSS if it is not a journal.
+class Journal {
+ public:
+  static constexpr int kSchemaVersion = 1;
+  // Creates or opens, migrates older schemas forward one step at a time.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);
+  ~Journal();
+
+  absl::StatusOr<std::optional<RunRow>> LoadRun();
+  absl::Status SaveRun(const RunRow& run);
+
+  absl::Status PutRound(const RoundRow& round);
+  absl::Status SaveTimeLeft(uint32_t round, absl::Duration time_left);
+  absl::StatusOr<std::vector<RoundRow>> Rounds(uint32_t first, uint32_t max_rows);
+  absl::StatusOr<std::optional<RoundRow>> LastRound();
+
+  // One transaction for several new assignments.
+  absl::Status PutAssignments(const std::vector<AssignmentRecord>& assignments);
+  // The acknowledgement's commit: state becomes kReceived, unique on the assignment. Returns the row as it stands, which
+  // is an earlier one if the update had been received before.
+  absl::StatusOr<UpdateRow> ReceiveUpdate(const UpdateRow& update);
+  absl::Status SetAssignmentState(const std::string& assignment, AssignmentState state, const std::string& reason);
+  absl::StatusOr<std::optional<UpdateRow>> FindAssignment(const std::string& assignment);
+  absl::StatusOr<std::vector<UpdateRow>> AssignmentsOf(uint32_t round);
+  // Evaluations and initialisation that have not ended.
+  absl::StatusOr<std::vector<UpdateRow>> OpenAssignmentsOutsideRounds();
+
+  // The publishing transaction: the version row appears, the round is closed, and every update in `folded` becomes
+  // kFolded, all or nothing.
+  absl::Status Publish(const VersionRow& version, const std::optional<RoundRow>& round,
+                       const std::vector<std::string>& folded);
+  absl::StatusOr<std::optional<VersionRow>> LatestVersion();
+  absl::StatusOr<std::optional<VersionRow>> FindVersion(uint64_t version);
+  absl::StatusOr<std::vector<VersionRow>> Versions();
+  absl::Status ForgetVersion(uint64_t version);
+
+  absl::Status PutEvaluation(const EvaluationRow& evaluation);
+  absl::StatusOr<std::optional<EvaluationRow>> FindEvaluation(uint64_t version);
+
+ private:
+  struct Impl;
+  explicit Journal(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_STORE_JOURNAL_H_
