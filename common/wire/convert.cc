@@ -1,0 +1,195 @@
+#include "common/wire/convert.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+absl::StatusOr<ScaleRule> ScaleFromProto(v1::ScaleRule rule) {
+  switch (rule) {
+    case v1::SCALE_RULE_NONE:
+      return ScaleRule::kNone;
+    case v1::SCALE_RULE_POWER_OF_TWO:
+      return ScaleRule::kPowerOfTwo;
+    case v1::SCALE_RULE_ABSMAX:
+      return ScaleRule::kAbsMax;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("float codec: scale is ", rule,
+                       "; use SCALE_RULE_NONE, SCALE_RULE_POWER_OF_TWO or SCALE_RULE_ABSMAX"));
+  }
+}
+
+v1::ScaleRule ScaleToProto(ScaleRule rule) {
+  switch (rule) {
+    case ScaleRule::kNone:
+      return v1::SCALE_RULE_NONE;
+    case ScaleRule::kPowerOfTwo:
+      return v1::SCALE_RULE_POWER_OF_TWO;
+    case ScaleRule::kAbsMax:
+      return v1::SCALE_RULE_ABSMAX;
+  }
+  return v1::SCALE_RULE_UNSPECIFIED;
+}
+
+absl::StatusOr<TensorSpec> TensorFromProto(const v1::TensorSpec& proto) {
+  TensorSpec tensor;
+  tensor.name = proto.name();
+  tensor.shape.assign(proto.shape().begin(), proto.shape().end());
+  // The numbers of the enums agree; ModelSpec::Create refuses unknown ones.
+  tensor.dtype = static_cast<DataType>(proto.data_type());
+  tensor.role = static_cast<TensorRole>(proto.role());
+  if (!v1::DataType_IsValid(proto.data_type()) || !v1::TensorRole_IsValid(proto.role())) {
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", proto.name(), "' has an unknown data type (",
+                                                   proto.data_type(), ") or role (", proto.role(), ")"));
+  }
+  return tensor;
+}
+
+}  // namespace
+
+v1::ModelSpec ToProto(const ModelSpec& spec) {
+  v1::ModelSpec proto;
+  for (const TensorSpec& tensor : spec.tensors()) {
+    v1::TensorSpec* out = proto.add_tensors();
+    out->set_name(tensor.name);
+    for (const int64_t size : tensor.shape) out->add_shape(size);
+    out->set_data_type(static_cast<v1::DataType>(tensor.dtype));
+    out->set_role(static_cast<v1::TensorRole>(tensor.role));
+  }
+  return proto;
+}
+
+absl::StatusOr<ModelSpec> FromProto(const v1::ModelSpec& proto) {
+  std::vector<TensorSpec> tensors;
+  tensors.reserve(proto.tensors_size());
+  for (const v1::TensorSpec& tensor : proto.tensors()) {
+    TW_ASSIGN_OR_RETURN(TensorSpec converted, TensorFromProto(tensor));
+    tensors.push_back(std::move(converted));
+  }
+  return ModelSpec::Create(std::move(tensors));
+}
+
+v1::PayloadRef ToProto(const PayloadRef& ref) {
+  v1::PayloadRef proto;
+  proto.set_payload_id(std::string(ref.id.AsBytes()));
+  proto.set_total_size(ref.total_size);
+  proto.set_manifest_size(ref.manifest_size);
+  return proto;
+}
+
+absl::StatusOr<PayloadRef> FromProto(const v1::PayloadRef& proto) {
+  PayloadRef ref;
+  absl::StatusOr<Digest> id = Digest::FromBytes(proto.payload_id());
+  if (!id.ok()) return absl::InvalidArgumentError(absl::StrCat("payload_id: ", id.status().message()));
+  ref.id = *id;
+  ref.total_size = proto.total_size();
+  ref.manifest_size = proto.manifest_size();
+  if (ref.manifest_size < kManifestHeaderSize || ref.manifest_size > ref.total_size) {
+    return absl::InvalidArgumentError(absl::StrCat("payload: manifest_size ", ref.manifest_size, " must be at least ",
+                                                   kManifestHeaderSize, " and at most total_size ", ref.total_size));
+  }
+  return ref;
+}
+
+v1::ValueCodec ToProto(const CodecSpec& spec) {
+  v1::ValueCodec proto;
+  if (spec.id == CodecId::kFloat) {
+    proto.mutable_float_()->set_exponent_bits(static_cast<uint32_t>(spec.format.exponent_bits));
+    proto.mutable_float_()->set_mantissa_bits(static_cast<uint32_t>(spec.format.mantissa_bits));
+    proto.mutable_float_()->set_scale(ScaleToProto(spec.scale));
+  } else {
+    proto.mutable_fp32();
+  }
+  return proto;
+}
+
+absl::StatusOr<CodecSpec> FromProto(const v1::ValueCodec& proto) {
+  switch (proto.codec_case()) {
+    case v1::ValueCodec::kFp32:
+      return CodecSpec::Fp32();
+    case v1::ValueCodec::kFloat: {
+      TW_ASSIGN_OR_RETURN(const ScaleRule scale, ScaleFromProto(proto.float_().scale()));
+      if (proto.float_().exponent_bits() > 8 || proto.float_().mantissa_bits() > 23) {
+        return absl::InvalidArgumentError(absl::StrCat("float codec: S1E", proto.float_().exponent_bits(), "M",
+                                                       proto.float_().mantissa_bits(),
+                                                       " is out of range; use 2..8 exponent and 0..23 mantissa bits"));
+      }
+      const CodecSpec spec = CodecSpec::Float(static_cast<int>(proto.float_().exponent_bits()),
+                                              static_cast<int>(proto.float_().mantissa_bits()), scale);
+      TW_RETURN_IF_ERROR(spec.Validate());
+      return spec;
+    }
+    case v1::ValueCodec::CODEC_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("a direction names no value codec; set fp32 {} or float { ... }");
+}
+
+v1::ExchangePlan ToProto(const ExchangePlan& plan) {
+  v1::ExchangePlan proto;
+  *proto.mutable_downlink()->mutable_value() = ToProto(plan.downlink);
+  *proto.mutable_uplink()->mutable_value() = ToProto(plan.uplink);
+  proto.mutable_uplink()->set_representation(plan.uplink_representation == Representation::kModel
+                                                 ? v1::UPLINK_REPRESENTATION_MODEL
+                                                 : v1::UPLINK_REPRESENTATION_DELTA);
+  return proto;
+}
+
+absl::StatusOr<ExchangePlan> FromProto(const v1::ExchangePlan& proto) {
+  ExchangePlan plan;
+  TW_ASSIGN_OR_RETURN(plan.downlink, FromProto(proto.downlink().value()));
+  TW_ASSIGN_OR_RETURN(plan.uplink, FromProto(proto.uplink().value()));
+  switch (proto.uplink().representation()) {
+    case v1::UPLINK_REPRESENTATION_DELTA:
+      plan.uplink_representation = Representation::kDelta;
+      break;
+    case v1::UPLINK_REPRESENTATION_MODEL:
+      plan.uplink_representation = Representation::kModel;
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("uplink.representation is ", proto.uplink().representation(),
+                       "; use UPLINK_REPRESENTATION_DELTA or UPLINK_REPRESENTATION_MODEL"));
+  }
+  TW_RETURN_IF_ERROR(plan.Validate());
+  return plan;
+}
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  google::protobuf::Duration proto;
+  // A protobuf duration spans at most about 10,000 years.
+  const absl::Duration limited = std::min(std::max(duration, absl::ZeroDuration()), absl::Hours(24 * 365 * 1000));
+  proto.set_seconds(absl::ToInt64Seconds(limited));
+  proto.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(limited - absl::Seconds(proto.seconds()))));
+  return proto;
+}
+
+absl::StatusOr<absl::Duration> FromProto(const google::protobuf::Duration& proto) {
+  constexpr int64_t kMaxSeconds = int64_t{365} * 24 * 3600 * 1000;
+  if (proto.seconds() < 0 || proto.seconds() > kMaxSeconds || proto.nanos() < 0 || proto.nanos() > 999'999'999) {
+    return absl::InvalidArgumentError(absl::StrCat("duration of ", proto.seconds(), " s and ", proto.nanos(),
+                                                   " ns; it must be 0 or more and at most 1000 years"));
+  }
+  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp proto;
+  const int64_t nanos = absl::ToUnixNanos(time);
+  proto.set_seconds(nanos / 1'000'000'000);
+  proto.set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+  return proto;
+}
+
+absl::Time FromTimestamp(const google::protobuf::Timestamp& proto) {
+  return absl::FromUnixSeconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+
+}  // namespace thinwire
