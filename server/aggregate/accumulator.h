@@ -3,9 +3,11 @@
 #ifndef THINWIRE_SERVER_AGGREGATE_ACCUMULATOR_H_
 #define THINWIRE_SERVER_AGGREGATE_ACCUMULATOR_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,49 +15,57 @@
 #include "absl/types/span.h"
 #include "common/base/mutex.h"
 #include "common/tensor/model_spec.h"
+#include "server/aggregate/fixed_point.h"
 
 namespace thinwire {
 
-// The fixed-point rules of one round, fixed and journaled before anybody is invited.
-struct FixedPoint {
-  // Per tensor: values are multiples of 2^exponent. Integer and frozen tensors have an entry too, unused.
-  std::vector<int> quantum_exponent;
-  // Per tensor: the largest magnitude of a single value, 2^k.
-  std::vector<int> bound_exponent;
-  uint64_t max_weight = 1;  // of one update
-  uint32_t max_updates = 1;
-};
-
-// Chooses quanta so that max_updates updates of max_weight and the largest allowed value cannot overflow 62 bits.
-// `value_bounds` per tensor: largest magnitude to allow (the norm bound for trainable tensors; for float buffers what
-// the server derives from their current values). INVALID_ARGUMENT, with the way out, if fewer than 24 bits would be left
-// under a tensor's largest value.
-absl::StatusOr<FixedPoint> ChooseFixedPoint(const ModelSpec& spec, const std::vector<double>& value_bounds,
-                                            uint64_t max_weight, uint32_t max_updates);
-std::string EncodeFixedPoint(const FixedPoint& fixed_point);
-absl::StatusOr<FixedPoint> ParseFixedPoint(const std::string& bytes);
-
-// Thread-safe: blocks have locks (one lock per group of blocks).
+// Thread-safe: blocks have locks, shared by every 64th block. Memory is touched by the first addition only, so an
+// accumulator that waits for its first update costs nothing.
 class Accumulator {
  public:
-  Accumulator(const ModelSpec& spec, const FixedPoint& fixed_point);
+  // RESOURCE_EXHAUSTED if there is no memory for it. `fixed_point` has an entry for each tensor of `spec`.
+  static absl::StatusOr<std::unique_ptr<Accumulator>> Create(const ModelSpec& spec, const FixedPoint& fixed_point);
 
   // INVALID_ARGUMENT, naming tensor, index, value and limit, if a value is not finite or out of bounds.
   absl::Status CheckFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values) const;
-  // Adds weight * values to a block. The values have passed CheckFloats; weight <= max_weight.
+  // Adds weight * values to a block. The values have passed CheckFloats; 0 < weight <= max_weight. Rounds to the nearest
+  // multiple of the quantum, ties to even.
   void AddFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values, uint64_t weight);
   // Integer buffers: keeps the maximum.
   void MaxInts(uint32_t tensor, uint64_t first, absl::Span<const int64_t> values);
   // Counts a whole update: call once per update, after its last block.
   void CountUpdate(uint64_t weight);
-  // Adds another accumulator of the same rules (partial sums of several servers).
+  // Adds another accumulator of the same rules (partial sums of several servers). Nobody may be adding to `other`.
+  // INVALID_ARGUMENT if the model or the rules differ, or the updates together are more than max_updates.
   absl::Status MergeWith(const Accumulator& other);
 
   uint64_t total_weight() const;
   uint32_t updates() const;
-  // The weighted mean of a block; exactly 0 where the sum is 0. FAILED_PRECONDITION if nothing was added.
+  const FixedPoint& fixed_point() const { return fixed_point_; }
+  // The weighted mean of a block; exactly 0 where the sum is 0. FAILED_PRECONDITION if no update was counted.
   absl::Status MeanFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) const;
+  // The maximum over all updates.
   absl::Status MaxedInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) const;
+
+ private:
+  struct Free {
+    void operator()(int64_t* memory) const { std::free(memory); }
+  };
+  static constexpr size_t kLocks = 64;
+
+  Accumulator(const ModelSpec& spec, const FixedPoint& fixed_point);
+  Mutex& LockOf(uint32_t tensor, uint64_t first) const;
+
+  const ModelSpec spec_;
+  const FixedPoint fixed_point_;
+  std::vector<uint64_t> offsets_;  // of each tensor's first value in values_; frozen tensors have none
+  uint64_t size_ = 0;              // values in all
+  mutable std::array<Mutex, kLocks> locks_;
+  // Floats: sums in quanta. Integers: maximum + 2^63 modulo 2^64, so that untouched memory means the smallest integer.
+  std::unique_ptr<int64_t[], Free> values_;  // each block guarded by its lock
+  mutable Mutex counts_;
+  uint64_t total_weight_ TW_GUARDED_BY(counts_) = 0;
+  uint32_t updates_ TW_GUARDED_BY(counts_) = 0;
 };
 
 }  // namespace thinwire

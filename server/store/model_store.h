@@ -1,0 +1,139 @@
+// The versions of the model on disk: full-precision weights, optimiser state, and the downlink payload, which is encoded
+// once per version however many clients fetch it.
+//
+//   versions/vNNNNNNNN.safetensors   W, FP32, every tensor of the model
+//   versions/vNNNNNNNN.state         the strategy's state (a safetensors file too), if it has any
+//   payloads/vNNNNNNNN.payload       what clients download
+//   payloads/frozen.payload          the frozen tensors, once per run, if the model has any
+//   exported/model-vN.safetensors    what Export made
+//
+// Files are written under temporary names, synced and renamed; a version exists from the instant its row is committed to
+// the journal, so a process killed at any instant leaves the old version or the new one, never a mixture.
+#ifndef THINWIRE_SERVER_STORE_MODEL_STORE_H_
+#define THINWIRE_SERVER_STORE_MODEL_STORE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/digest.h"
+#include "common/base/file.h"
+#include "common/base/mutex.h"
+#include "common/codec/payload.h"
+#include "common/tensor/block_source.h"
+#include "common/tensor/model_spec.h"
+#include "server/aggregate/accumulator.h"
+#include "server/aggregate/strategy.h"
+#include "server/store/journal.h"
+
+namespace thinwire {
+
+struct ModelStoreOptions {
+  std::string directory;       // the state directory; created if absent
+  CodecSpec downlink;          // how trainable and frozen tensors travel down
+  uint32_t keep_versions = 3;  // newest versions kept, at least 1 (with 1 a damaged file has nothing to fall back to)
+};
+
+// A downlink payload, open: it stays readable after retention has removed its file. Immutable, thread-safe.
+class StoredPayload {
+ public:
+  // Errors as PayloadReader::Open.
+  static absl::StatusOr<std::shared_ptr<const StoredPayload>> Open(const std::string& path, const PayloadRef& ref,
+                                                                   const ModelSpec& spec);
+  const PayloadRef& ref() const { return reader_.ref(); }
+  // Decoded: R.
+  const PayloadReader& reader() const { return reader_; }
+  // Raw bytes, for Download. OUT_OF_RANGE beyond ref().total_size.
+  absl::Status ReadAt(uint64_t offset, size_t size, void* out) const { return file_.ReadAt(offset, size, out); }
+
+ private:
+  StoredPayload(PayloadReader reader, File file) : reader_(std::move(reader)), file_(std::move(file)) {}
+  PayloadReader reader_;
+  File file_;
+};
+
+// What was found and done when the store opened, for the log. All empty: nothing was amiss.
+struct RecoveryReport {
+  std::vector<std::string> removed;         // leftovers of a killed process
+  std::vector<std::string> repaired;        // payloads encoded again from intact weights
+  std::vector<std::string> damaged;         // what was wrong with which file (kept beside, with the suffix .damaged)
+  std::optional<uint64_t> revoked_version;  // the newest version was damaged: the run goes on from the one before
+};
+
+struct PublishVersion {
+  uint64_t base_version = 0;
+  uint64_t new_version = 0;
+  const Accumulator* accumulator = nullptr;
+  StrategyOptions strategy;
+  RoundRow round;                      // as it is to stand in the journal; `version` is filled in here
+  std::vector<std::string> folded;     // assignments that this version consumes
+  std::vector<uint64_t> pinned;        // versions still in use: under evaluation, or held by clients
+};
+
+// Thread-safe; Import*, Publish and Retain are taken one at a time.
+class ModelStore {
+ public:
+  // `journal` must outlive the store. Removes leftovers, checks the newest version's files against the hashes in the
+  // journal, and falls back to the version before if they are damaged: that version is revoked in the journal, its round
+  // failed. DATA_LOSS, naming the file and the way out, if no version is intact.
+  static absl::StatusOr<std::unique_ptr<ModelStore>> Open(const ModelStoreOptions& options, Journal* journal);
+  const RecoveryReport& recovery() const { return recovery_; }
+
+  // nullptr until there are initial weights.
+  std::shared_ptr<const ModelSpec> spec() const;
+  std::optional<VersionRow> Latest() const;
+
+  // Version 0 from a safetensors file, or from a received FP32 model payload, which also settles `assignment` as folded.
+  // INVALID_ARGUMENT, naming the tensor, if a value is not finite or the file does not fit; FAILED_PRECONDITION if there
+  // is a version already. A model with frozen tensors can only come from a file: its payload does not carry them.
+  absl::StatusOr<VersionRow> ImportSafetensors(const std::string& path);
+  absl::StatusOr<VersionRow> ImportPayload(const std::string& path, const PayloadRef& payload, const ModelSpec& spec,
+                                           const std::string& assignment);
+
+  // Old weights and the accumulator's mean become a new version: written, encoded, synced, renamed, then one journal
+  // transaction publishes it, closes the round, consumes the updates and forgets versions no longer kept. INVALID_ARGUMENT
+  // if a result is not finite; on any error the old version stays current.
+  absl::StatusOr<VersionRow> Publish(const PublishVersion& request);
+
+  // The payload of a version, or by id (also the frozen one): NOT_FOUND if it is gone. In-memory look-ups, safe on any
+  // thread.
+  absl::StatusOr<std::shared_ptr<const StoredPayload>> Downlink(uint64_t version) const;
+  absl::StatusOr<std::shared_ptr<const StoredPayload>> FindPayload(const Digest& id) const;
+  // nullptr if the model has no frozen tensors, or there is no model yet.
+  std::shared_ptr<const StoredPayload> Frozen() const;
+
+  // Largest magnitudes to allow per tensor, for ChooseFixedPoint, from the weights of a version (see ValueBounds).
+  absl::StatusOr<std::vector<double>> ValueBoundsOf(uint64_t version, double max_update_norm) const;
+
+  // Removes all but the newest keep_versions and the pinned ones. Publish has done so already; this is for pins released
+  // since.
+  absl::Status Retain(const std::vector<uint64_t>& pinned);
+
+  // The weights of a version as a safetensors file, open. NOT_FOUND if it is gone.
+  absl::StatusOr<File> OpenWeights(uint64_t version) const;
+  // Copies the newest version to exported/model-vN.safetensors, atomically; returns the path. FAILED_PRECONDITION if
+  // there is none.
+  absl::StatusOr<std::string> Export() const;
+
+ private:
+  ModelStore(const ModelStoreOptions& options, Journal* journal) : options_(options), journal_(journal) {}
+
+  const ModelStoreOptions options_;
+  Journal* const journal_;
+  RecoveryReport recovery_;
+  Mutex writing_;  // held by Import*, Publish and Retain throughout; taken before mutex_
+  mutable Mutex mutex_;
+  std::shared_ptr<const ModelSpec> spec_ TW_GUARDED_BY(mutex_);
+  std::map<uint64_t, VersionRow> versions_ TW_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<const StoredPayload>> payloads_ TW_GUARDED_BY(mutex_);
+  std::shared_ptr<const StoredPayload> frozen_ TW_GUARDED_BY(mutex_);
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_STORE_MODEL_STORE_H_
