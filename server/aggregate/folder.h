@@ -1,4 +1,8 @@
 // One update from its spool file into the accumulator, and an accumulator into a new version: both block by block.
+//
+// An update is always relative to R, the exact decoded downlink that its client started from. Trainable tensors: a delta
+// upload carries m - R, a model upload carries m, and the server folds m - R. Float buffers: both carry the buffer b
+// itself, exact in FP32, and the server folds b - R. Integer buffers: both carry the value; the maximum is kept.
 #ifndef THINWIRE_SERVER_AGGREGATE_FOLDER_H_
 #define THINWIRE_SERVER_AGGREGATE_FOLDER_H_
 
@@ -39,9 +43,17 @@ struct PublishRequest {
   StrategyOptions strategy;
 };
 
-// Streams old weights and the accumulator's mean into new files, synced. INVALID_ARGUMENT, naming the tensor, if a
-// result is not finite (nothing durable is harmed: the old version stays).
-absl::Status WriteNewVersion(const ModelSpec& spec, const Accumulator& accumulator, const PublishRequest& request);
+// Names of the written files' contents.
+struct WrittenVersion {
+  Digest weights_sha256;
+  Digest state_sha256;  // none without state
+};
+
+// Streams old weights and the accumulator's mean into new files, synced. The bits of a weight stay as they are where its
+// mean (and its state) is 0. INVALID_ARGUMENT, naming the tensor, if a result is not finite (nothing durable is harmed:
+// the old version stays); FAILED_PRECONDITION if nothing was added.
+absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const Accumulator& accumulator,
+                                               const PublishRequest& request);
 
 }  // namespace thinwire
 

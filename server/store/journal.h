@@ -35,6 +35,7 @@ struct VersionRow {
   std::string downlink_file;
   PayloadRef downlink;
   Digest weights_sha256;
+  Digest state_sha256;         // none without a state file
   uint64_t fp32_downlink_size = 0;
 };
 
@@ -70,12 +71,14 @@ struct EvaluationRow {
   double accuracy = 0;
 };
 
-// Thread-safe (one connection behind a mutex). Errors: INTERNAL with SQLite's message, RESOURCE_EXHAUSTED on a full
-// disk, FAILED_PRECONDITION if the file has a newer schema than this program, DATA_LOSS if it is not a journal.
+// Thread-safe. Writers that come at the same time share one transaction and one sync, each with a result of its own.
+// Errors: INTERNAL with SQLite's message, RESOURCE_EXHAUSTED on a full disk, FAILED_PRECONDITION if the file has a newer
+// schema than this program, DATA_LOSS if it is not a journal or damaged.
 class Journal {
  public:
-  static constexpr int kSchemaVersion = 1;
-  // Creates or opens, migrates older schemas forward one step at a time.
+  static constexpr int kSchemaVersion = 2;
+  // Creates or opens, migrates older schemas forward one step at a time. Holds `path`.lock for as long as it lives:
+  // FAILED_PRECONDITION, naming the lock file and the other process, if another server works on the same state.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);
   ~Journal();
 
@@ -87,10 +90,11 @@ class Journal {
   absl::StatusOr<std::vector<RoundRow>> Rounds(uint32_t first, uint32_t max_rows);
   absl::StatusOr<std::optional<RoundRow>> LastRound();
 
-  // One transaction for several new assignments.
+  // One transaction for several new assignments. Writing one again with the same id changes nothing.
   absl::Status PutAssignments(const std::vector<AssignmentRecord>& assignments);
   // The acknowledgement's commit: state becomes kReceived, unique on the assignment. Returns the row as it stands, which
-  // is an earlier one if the update had been received before.
+  // is an earlier one if the update had been received before, or one in a final state if it came too late. NOT_FOUND if
+  // there is no such assignment.
   absl::StatusOr<UpdateRow> ReceiveUpdate(const UpdateRow& update);
   absl::Status SetAssignmentState(const std::string& assignment, AssignmentState state, const std::string& reason);
   absl::StatusOr<std::optional<UpdateRow>> FindAssignment(const std::string& assignment);
@@ -98,16 +102,20 @@ class Journal {
   // Evaluations and initialisation that have not ended.
   absl::StatusOr<std::vector<UpdateRow>> OpenAssignmentsOutsideRounds();
 
-  // The publishing transaction: the version row appears, the round is closed, and every update in `folded` becomes
-  // kFolded, all or nothing.
+  // The publishing transaction: the version row appears, the round is closed, every update in `folded` becomes kFolded,
+  // and the versions in `forgotten` go, all or nothing. FAILED_PRECONDITION if an update is not in state kReceived.
   absl::Status Publish(const VersionRow& version, const std::optional<RoundRow>& round,
-                       const std::vector<std::string>& folded);
+                       const std::vector<std::string>& folded, const std::vector<uint64_t>& forgotten = {});
   absl::StatusOr<std::optional<VersionRow>> LatestVersion();
   absl::StatusOr<std::optional<VersionRow>> FindVersion(uint64_t version);
   absl::StatusOr<std::vector<VersionRow>> Versions();
-  absl::Status ForgetVersion(uint64_t version);
+  absl::Status ForgetVersions(const std::vector<uint64_t>& versions);
+  // A version whose files turned out damaged: it is forgotten, and the round that made it failed for this reason.
+  absl::Status RevokeVersion(uint64_t version, const std::string& reason);
 
+  // One row per version and client; a second report of the same client changes nothing.
   absl::Status PutEvaluation(const EvaluationRow& evaluation);
+  // Means over the clients that reported, weighted by their examples; `client` is named if it was the only one.
   absl::StatusOr<std::optional<EvaluationRow>> FindEvaluation(uint64_t version);
 
  private:
