@@ -1,0 +1,175 @@
+#include "server/config/config_check.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/wire/convert.h"
+#include "server/aggregate/accumulator.h"
+#include "server/config/config.h"
+
+namespace thinwire {
+namespace {
+
+// Adds an error unless the value lies in [low, high]; NaN never does.
+template <typename T>
+void CheckRange(absl::string_view path, T value, T low, T high, absl::string_view way_out, ConfigErrors* errors) {
+  if (value >= low && value <= high) return;
+  errors->Add(path, absl::StrCat("is ", value, ", must be ", low, "..", high, "; ", way_out));
+}
+
+void CheckPositive(absl::string_view path, double value, ConfigErrors* errors) {
+  if (value > 0 && std::isfinite(value)) return;
+  errors->Add(path, absl::StrCat("is ", value, ", must be a positive number"));
+}
+
+// Fractions where 1 itself makes no sense: momenta and decay rates.
+void CheckFraction(absl::string_view path, double value, ConfigErrors* errors) {
+  if (value >= 0 && value < 1) return;
+  errors->Add(path, absl::StrCat("is ", value, ", must be at least 0 and less than 1"));
+}
+
+void CheckDuration(absl::string_view path, const google::protobuf::Duration& proto, absl::Duration low,
+                   ConfigErrors* errors) {
+  const absl::StatusOr<absl::Duration> duration = FromProto(proto);
+  if (!duration.ok()) {
+    errors->Add(path, duration.status().message());
+  } else if (*duration < low) {
+    errors->Add(path, absl::StrCat("is ", absl::FormatDuration(*duration), ", must be at least ",
+                                   absl::FormatDuration(low)));
+  }
+}
+
+void CheckRun(const v1::RunConfig& run, ConfigErrors* errors) {
+  const bool length = run.name().size() <= 63;
+  const bool letters = run.name().find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  if (!length || !letters) {
+    errors->Add("run.name", absl::StrCat("is '", run.name().substr(0, 80), "', must be 1 to 63 of a-z, 0-9 and '-'"));
+  }
+  CheckRange<uint32_t>("run.rounds", run.rounds(), 1, 1'000'000, "say how many rounds to train", errors);
+}
+
+void CheckListen(const v1::ListenConfig& listen, ConfigErrors* errors) {
+  const std::pair<const char*, const std::string*> addresses[] = {{"listen.federation", &listen.federation()},
+                                                                  {"listen.control", &listen.control()},
+                                                                  {"listen.http", &listen.http()}};
+  for (const auto& [path, address] : addresses) {
+    const absl::StatusOr<HostPort> parsed = ParseHostPort(*address);
+    if (!parsed.ok()) errors->Add(path, parsed.status().message());
+  }
+}
+
+void CheckRound(const v1::RoundConfig& round, ConfigErrors* errors) {
+  CheckRange<uint32_t>("round.clients", round.clients(), 1, 1'000'000, "say how many updates a round wants", errors);
+  CheckRange<double>("round.over_selection", round.over_selection(), 1, 10, "1.3 invites 30 % more than are needed",
+                     errors);
+  CheckRange<uint32_t>("round.min_updates", round.min_updates(), 1, round.clients(),
+                       "a quorum is at most round.clients", errors);
+  CheckDuration("round.deadline", round.deadline(), absl::Milliseconds(1), errors);
+  CheckDuration("round.invite_wait", round.invite_wait(), absl::ZeroDuration(), errors);
+  CheckRange<uint32_t>("round.max_failed_rounds", round.max_failed_rounds(), 1, 1'000'000,
+                       "a run ends after so many failed rounds in a row", errors);
+}
+
+void CheckStrategy(const v1::AggregationConfig& aggregation, ConfigErrors* errors) {
+  if (aggregation.has_fed_avg_m()) {
+    CheckFraction("aggregation.fed_avg_m.momentum", aggregation.fed_avg_m().momentum(), errors);
+    CheckPositive("aggregation.fed_avg_m.learning_rate", aggregation.fed_avg_m().learning_rate(), errors);
+  }
+  if (aggregation.has_fed_adam()) {
+    CheckPositive("aggregation.fed_adam.learning_rate", aggregation.fed_adam().learning_rate(), errors);
+    CheckFraction("aggregation.fed_adam.beta1", aggregation.fed_adam().beta1(), errors);
+    CheckFraction("aggregation.fed_adam.beta2", aggregation.fed_adam().beta2(), errors);
+    CheckPositive("aggregation.fed_adam.epsilon", aggregation.fed_adam().epsilon(), errors);
+  }
+}
+
+void CheckAggregation(const v1::FederationConfig& config, ConfigErrors* errors) {
+  const v1::AggregationConfig& aggregation = config.aggregation();
+  CheckStrategy(aggregation, errors);
+  CheckRange<double>("aggregation.max_update_norm", aggregation.max_update_norm(), 1e-6, 1e12,
+                     "updates with a larger L2 norm are refused", errors);
+  CheckRange<uint64_t>("aggregation.max_examples", aggregation.max_examples(), 1, uint64_t{1} << 40,
+                       "the largest data set a client may claim", errors);
+  if (!errors->empty()) return;
+  // The sums are fixed-point: the more and the heavier the updates, the fewer bits are left for a value.
+  const absl::StatusOr<ModelSpec> probe = ModelSpec::Create({{"probe", {1}, DataType::kFloat32, TensorRole::kTrainable}});
+  const double invited = std::ceil(config.round().clients() * config.round().over_selection());
+  const absl::StatusOr<FixedPoint> rules =
+      ChooseFixedPoint(*probe, {aggregation.max_update_norm()}, aggregation.max_examples(), static_cast<uint32_t>(invited));
+  if (!rules.ok()) errors->Add("aggregation.max_examples", rules.status().message());
+}
+
+void CheckAdam(const v1::Adam& adam, ConfigErrors* errors) {
+  CheckFraction("training.adam.beta1", adam.beta1(), errors);
+  CheckFraction("training.adam.beta2", adam.beta2(), errors);
+  CheckPositive("training.adam.epsilon", adam.epsilon(), errors);
+  CheckRange<double>("training.adam.weight_decay", adam.weight_decay(), 0, 1e6, "0 switches it off", errors);
+}
+
+void CheckTraining(const v1::TrainingConfig& training, ConfigErrors* errors) {
+  if (training.amount_case() == v1::TrainingConfig::kLocalSteps) {
+    CheckRange<uint32_t>("training.local_steps", training.local_steps(), 1, 100'000'000, "steps per round", errors);
+  } else {
+    CheckRange<uint32_t>("training.local_epochs", training.local_epochs(), 1, 1'000'000, "epochs per round", errors);
+  }
+  CheckRange<uint32_t>("training.batch_size", training.batch_size(), 1, 1'000'000, "samples per step", errors);
+  CheckRange<double>("training.learning_rate", training.learning_rate(), 0, 1e6, "the clients' step size", errors);
+  if (training.has_sgd()) {
+    CheckFraction("training.sgd.momentum", training.sgd().momentum(), errors);
+    CheckRange<double>("training.sgd.weight_decay", training.sgd().weight_decay(), 0, 1e6, "0 switches it off", errors);
+  } else {
+    CheckAdam(training.adam(), errors);
+  }
+  CheckRange<double>("training.proximal_mu", training.proximal_mu(), 0, 1e6, "0 switches FedProx off", errors);
+}
+
+void CheckClient(const v1::ClientConfig& client, ConfigErrors* errors) {
+  CheckDuration("client.heartbeat_interval", client.heartbeat_interval(), absl::Milliseconds(10), errors);
+  CheckDuration("client.retry_min", client.retry_min(), absl::Milliseconds(1), errors);
+  CheckDuration("client.retry_max", client.retry_max(), absl::Milliseconds(1), errors);
+  if (!errors->empty()) return;
+  const absl::Duration heartbeat = *FromProto(client.heartbeat_interval());
+  CheckDuration("client.lease", client.lease(), 2 * heartbeat, errors);
+  if (*FromProto(client.retry_max()) < *FromProto(client.retry_min())) {
+    errors->Add("client.retry_max", "is less than client.retry_min; the window must not be empty");
+  }
+}
+
+ExchangePlan CheckPlan(const v1::PlanConfig& config, ConfigErrors* errors) {
+  if (config.plan_case() == v1::PlanConfig::kExplicit) {
+    const absl::StatusOr<ExchangePlan> plan = FromProto(config.explicit_());
+    if (plan.ok()) return *plan;
+    errors->Add("plan.explicit", plan.status().message());
+    return Fp32Plan();
+  }
+  if (config.preset() == v1::PLAN_PRESET_FP32) return Fp32Plan();
+  if (config.preset() == v1::PLAN_PRESET_S1E3M7) return S1E3M7Plan();
+  errors->Add("plan", "names no plan; set preset: PLAN_PRESET_FP32, preset: PLAN_PRESET_S1E3M7 or explicit { ... }");
+  return Fp32Plan();
+}
+
+}  // namespace
+
+ExchangePlan CheckConfig(const v1::FederationConfig& config, ConfigErrors* errors) {
+  CheckRun(config.run(), errors);
+  CheckListen(config.listen(), errors);
+  if (config.storage().directory().empty()) {
+    errors->Add("storage.directory", "is missing; name the folder for everything durable");
+  }
+  CheckRange<uint32_t>("storage.keep_versions", config.storage().keep_versions(), 1, 1'000'000,
+                       "versions kept besides those in use", errors);
+  if (config.model().initial_case() == v1::ModelConfig::INITIAL_NOT_SET) {
+    errors->Add("model", "names no initial weights; set safetensors: \"FILE\" or from_client_seed: N");
+  }
+  CheckRound(config.round(), errors);
+  CheckTraining(config.training(), errors);
+  CheckDuration("evaluation.final_wait", config.evaluation().final_wait(), absl::ZeroDuration(), errors);
+  CheckClient(config.client(), errors);
+  const ExchangePlan plan = CheckPlan(config.plan(), errors);
+  CheckAggregation(config, errors);
+  return plan;
+}
+
+}  // namespace thinwire

@@ -1,0 +1,115 @@
+#include "server/config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace thinwire {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr char kMinimal[] = R"(run { rounds: 3 }
+storage { directory: "/tmp/x" }
+model { from_client_seed: 7 }
+plan { preset: PLAN_PRESET_FP32 }
+round { clients: 2 }
+training { learning_rate: 0.1 }
+)";
+
+std::string ErrorOf(const std::string& text) {
+  return std::string(ParseConfig(text, "server.textproto").status().message());
+}
+
+TEST(Config, TheSmallestFileGetsTheDocumentedDefaults) {
+  const absl::StatusOr<ServerConfig> config = ParseConfig(kMinimal, "server.textproto");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->proto.run().name(), "default");
+  EXPECT_EQ(config->proto.listen().federation(), "127.0.0.1:9480");
+  EXPECT_EQ(config->round.min_updates, 2u);
+  EXPECT_EQ(config->round.deadline, absl::Minutes(10));
+  EXPECT_EQ(config->round.invite_wait, absl::InfiniteDuration());
+  EXPECT_TRUE(config->round.ask_client_for_initial);
+  EXPECT_EQ(config->late, LatePolicy::kDiscard);
+  EXPECT_EQ(config->strategy.kind, StrategyOptions::Kind::kFedAvg);
+  EXPECT_EQ(config->lease, absl::Seconds(30));
+  EXPECT_TRUE(ParseConfig(EffectiveConfig(*config), "effective").ok());
+}
+
+TEST(Config, OverSelectionRoundsUp) {
+  const std::string text = std::string(kMinimal) + "round { clients: 10 over_selection: 1.25 }";
+  EXPECT_EQ(ParseConfig(text, "f")->round.invited, 13u);
+}
+
+TEST(Config, AnEmptyFileSaysEverythingThatIsMissing) {
+  EXPECT_THAT(ErrorOf(""), AllOf(HasSubstr("run.rounds"), HasSubstr("storage.directory"), HasSubstr("model"),
+                                 HasSubstr("plan"), HasSubstr("round.clients")));
+}
+
+TEST(Config, AllErrorsComeAtOnceEachWithItsLine) {
+  const std::string error = ErrorOf(R"(run { rounds: 0 name: "Bad Name" }
+storage { directory: "/tmp/x" }
+model { from_client_seed: 7 }
+plan {
+  explicit {
+    downlink { value { float { exponent_bits: 1 mantissa_bits: 7 scale: SCALE_RULE_NONE } } }
+  }
+}
+round {
+  clients: 2
+  min_updates: 5
+}
+listen { http: "nonsense" }
+training { batch_size: 4 learning_rate: -1 }
+)");
+  EXPECT_THAT(error, HasSubstr("server.textproto:1: run.rounds: is 0"));
+  EXPECT_THAT(error, HasSubstr("server.textproto:1: run.name: is 'Bad Name'"));
+  EXPECT_THAT(error, HasSubstr("server.textproto:5: plan.explicit"));
+  EXPECT_THAT(error, HasSubstr("server.textproto:11: round.min_updates: is 5, must be 1..2"));
+  EXPECT_THAT(error, HasSubstr("server.textproto:13: listen.http: 'nonsense'"));
+  EXPECT_THAT(error, HasSubstr("server.textproto:14: training.learning_rate: is -1"));
+}
+
+TEST(Config, UnknownFieldsAndBrokenSyntaxNameTheLine) {
+  EXPECT_THAT(ErrorOf("run { rounds: 1 }\nrun { speed: 3 }"), AllOf(HasSubstr(":2:"), HasSubstr("speed")));
+  EXPECT_THAT(ErrorOf("run { rounds: "), HasSubstr("server.textproto:1:"));
+  EXPECT_THAT(ErrorOf("\x01\x02\x03"), HasSubstr("server.textproto:1:"));
+}
+
+TEST(Config, SumsThatWouldLeaveTooFewBitsAreRefusedBeforeAnythingStarts) {
+  const std::string text =
+      std::string(kMinimal) + "round { clients: 1000000 }\naggregation { max_examples: 1099511627776 }\n";
+  EXPECT_THAT(ErrorOf(text), AllOf(HasSubstr("aggregation.max_examples"), HasSubstr("24")));
+}
+
+TEST(Config, StrategiesKeepAnExplicitZero) {
+  const std::string text = std::string(kMinimal) + "aggregation { fed_avg_m { momentum: 0 } }";
+  const absl::StatusOr<ServerConfig> config = ParseConfig(text, "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->strategy.kind, StrategyOptions::Kind::kFedAvgM);
+  EXPECT_EQ(config->strategy.momentum, 0);
+  EXPECT_EQ(config->strategy.learning_rate, 1);
+}
+
+TEST(Config, ANumberThatIsNotOneIsRefused) {
+  EXPECT_THAT(ErrorOf(std::string(kMinimal) + "training { learning_rate: nan }"), HasSubstr("training.learning_rate"));
+  EXPECT_THAT(ErrorOf(std::string(kMinimal) + "aggregation { fed_avg_m { momentum: 1 } }"), HasSubstr("less than 1"));
+}
+
+TEST(Config, ALeaseShorterThanTwoHeartbeatsIsRefused) {
+  const std::string text = std::string(kMinimal) + "client { heartbeat_interval { seconds: 20 } }";
+  EXPECT_THAT(ErrorOf(text), AllOf(HasSubstr("client.lease: is 30s"), HasSubstr("at least 40s")));
+}
+
+TEST(HostPort, IsTakenApartAtItsLastColon) {
+  EXPECT_EQ(ParseHostPort("localhost:80")->port, 80);
+  EXPECT_EQ(ParseHostPort("[::1]:9480")->host, "[::1]");
+  for (const char* bad : {"", ":80", "host", "host:", "host:65536", "host:-1", "host:x"}) {
+    EXPECT_FALSE(ParseHostPort(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace thinwire

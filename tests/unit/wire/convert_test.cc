@@ -1,0 +1,86 @@
+#include "common/wire/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace thinwire {
+namespace {
+
+using ::testing::HasSubstr;
+
+ModelSpec Spec() {
+  return *ModelSpec::Create({{"w", {3, 4}, DataType::kFloat32, TensorRole::kTrainable},
+                             {"mean", {4}, DataType::kFloat32, TensorRole::kBuffer},
+                             {"steps", {}, DataType::kInt64, TensorRole::kBuffer},
+                             {"table", {2}, DataType::kFloat32, TensorRole::kFrozen}});
+}
+
+TEST(Convert, ModelSpecSurvivesTheRoundTripWithItsIdentity) {
+  const absl::StatusOr<ModelSpec> back = FromProto(ToProto(Spec()));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->id(), Spec().id());
+}
+
+TEST(Convert, ModelSpecWithAnUnknownRoleNamesTheTensor) {
+  v1::ModelSpec proto = ToProto(Spec());
+  proto.mutable_tensors(1)->set_role(static_cast<v1::TensorRole>(9));
+  EXPECT_THAT(std::string(FromProto(proto).status().message()), HasSubstr("'mean'"));
+  proto.mutable_tensors(1)->set_role(v1::TENSOR_ROLE_UNSPECIFIED);
+  EXPECT_EQ(FromProto(proto).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Convert, ModelSpecWithAShapeThatOverflowsIsRefused) {
+  v1::ModelSpec proto;
+  v1::TensorSpec* tensor = proto.add_tensors();
+  tensor->set_name("huge");
+  tensor->set_data_type(v1::DATA_TYPE_FLOAT32);
+  tensor->set_role(v1::TENSOR_ROLE_TRAINABLE);
+  for (int i = 0; i < 4; ++i) tensor->add_shape(int64_t{1} << 40);
+  EXPECT_THAT(std::string(FromProto(proto).status().message()), HasSubstr("'huge'"));
+}
+
+TEST(Convert, PlansSurviveTheRoundTrip) {
+  for (const ExchangePlan& plan : {Fp32Plan(), S1E3M7Plan()}) {
+    const absl::StatusOr<ExchangePlan> back = FromProto(ToProto(plan));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(back->Name(), plan.Name());
+    EXPECT_TRUE(back->downlink == plan.downlink && back->uplink == plan.uplink);
+  }
+}
+
+TEST(Convert, AnEmptyPlanSaysWhatToSet) {
+  EXPECT_THAT(std::string(FromProto(v1::ExchangePlan()).status().message()), HasSubstr("set fp32"));
+}
+
+TEST(Convert, AFloatCodecOutOfRangeNamesTheFormat) {
+  v1::ValueCodec proto;
+  proto.mutable_float_()->set_exponent_bits(9);
+  proto.mutable_float_()->set_mantissa_bits(3);
+  proto.mutable_float_()->set_scale(v1::SCALE_RULE_NONE);
+  EXPECT_THAT(std::string(FromProto(proto).status().message()), HasSubstr("S1E9M3"));
+}
+
+TEST(Convert, PayloadRefBelievesNoSize) {
+  const PayloadRef ref{Sha256("x"), 1000, 136};
+  EXPECT_TRUE(*FromProto(ToProto(ref)) == ref);
+  v1::PayloadRef proto = ToProto(ref);
+  proto.set_manifest_size(2000);
+  EXPECT_FALSE(FromProto(proto).ok());
+  proto = ToProto(ref);
+  proto.set_payload_id("short");
+  EXPECT_THAT(std::string(FromProto(proto).status().message()), HasSubstr("payload_id"));
+}
+
+TEST(Convert, DurationsAreLimitedAndNeverNegative) {
+  EXPECT_EQ(*FromProto(ToProto(absl::Milliseconds(1500))), absl::Milliseconds(1500));
+  EXPECT_TRUE(FromProto(ToProto(absl::InfiniteDuration())).ok());
+  EXPECT_EQ(*FromProto(ToProto(-absl::Seconds(1))), absl::ZeroDuration());
+  google::protobuf::Duration negative;
+  negative.set_seconds(-1);
+  EXPECT_FALSE(FromProto(negative).ok());
+}
+
+}  // namespace
+}  // namespace thinwire
