@@ -15,6 +15,10 @@
 
 namespace thinwire {
 
+// A frame holds at most this many values, so that its size fits 32 bits whatever the codec. Payloads cut tensors into
+// blocks of kBlockValues, far below.
+constexpr uint32_t kMaxFrameValues = 1u << 28;
+
 // What a codec must know of a whole tensor before it codes its first block; gathered block by block.
 struct TensorScan {
   float absmax = 0;
@@ -32,10 +36,13 @@ class Codec {
   virtual const CodecSpec& spec() const = 0;
   // Bytes of a whole frame (header included) of `count` values, exactly if the codec has a fixed rate, else at most.
   virtual size_t MaxFrameSize(uint32_t count) const = 0;
+  // Whether ChooseScale looks at the tensor; if not, it may be given an empty scan.
+  virtual bool needs_scan() const = 0;
   // The scale for a tensor: INVALID_ARGUMENT if it holds NaN or infinity, or cannot be scaled into range.
   virtual absl::StatusOr<float> ChooseScale(const TensorScan& scan) const = 0;
-  // Appends the frame of `values` to `frame`. `scale` comes from ChooseScale over the whole tensor. INVALID_ARGUMENT for
-  // NaN or infinity.
+  // Appends the frame of `values` to `frame`. `scale` comes from ChooseScale over the whole tensor. INVALID_ARGUMENT
+  // for NaN, infinity, a scale that ChooseScale cannot have chosen, or more than kMaxFrameValues values; `frame` is
+  // then as it was.
   virtual absl::Status Encode(absl::Span<const float> values, float scale, std::string* frame) const = 0;
 };
 
@@ -47,7 +54,7 @@ absl::StatusOr<std::unique_ptr<Codec>> MakeCodec(const CodecSpec& spec);
 // UNIMPLEMENTED for an unknown version or codec. The decoded values are finite.
 absl::Status DecodeFrame(absl::string_view frame, absl::Span<float> out);
 
-// Integer buffers.
+// Integer buffers. At most kMaxFrameValues values.
 void EncodeIntFrame(absl::Span<const int64_t> values, std::string* frame);
 absl::Status DecodeIntFrame(absl::string_view frame, absl::Span<int64_t> out);
 

@@ -12,7 +12,7 @@
 namespace thinwire {
 
 struct ExchangePlan {
-  CodecSpec downlink;                                     // the downlink carries the full model
+  CodecSpec downlink;                                             // the downlink carries the full model
   Representation uplink_representation = Representation::kDelta;  // kDelta or kModel
   CodecSpec uplink;
 

@@ -34,8 +34,8 @@ enum class Representation : uint8_t {
 struct Segment {
   uint32_t tensor = 0;  // index in the ModelSpec
   uint32_t block = 0;
-  uint32_t count = 0;   // values
-  uint32_t size = 0;    // bytes of the frame
+  uint32_t count = 0;  // values
+  uint32_t size = 0;   // bytes of the frame
   Digest sha256;
 };
 
@@ -55,6 +55,8 @@ inline size_t ManifestSize(size_t segments) { return kManifestHeaderSize + segme
 std::string EncodeManifest(const Manifest& manifest);
 // INVALID_ARGUMENT for malformed bytes, UNIMPLEMENTED for another version. Believes no length.
 absl::StatusOr<Manifest> ParseManifest(absl::string_view bytes);
+// The size of the whole manifest, from bytes that hold at least its header. Same errors.
+absl::StatusOr<size_t> ReadManifestSize(absl::string_view header);
 // INVALID_ARGUMENT unless the manifest has exactly the segments that `spec` needs for its representation.
 absl::Status CheckManifest(const Manifest& manifest, const ModelSpec& spec);
 
@@ -69,7 +71,8 @@ struct PayloadRef {
   }
 };
 
-// The most bytes a payload of this model and codec can have; uploads over it are refused before they are read.
+// The most bytes a payload of this model and codec can have; uploads over it are refused before they are read. Exact
+// for codecs of a fixed rate, which all of them are so far: the FP32 equivalent of a payload is stated with it.
 absl::StatusOr<uint64_t> MaxPayloadSize(const ModelSpec& spec, Representation representation, const CodecSpec& codec);
 
 struct EncodeOptions {
@@ -87,7 +90,7 @@ absl::StatusOr<PayloadRef> EncodePayload(const ModelSpec& spec, const EncodeOpti
 class PayloadReader {
  public:
   // Reads and checks the manifest: its hash (DATA_LOSS unless it is `ref.id`), its layout against `spec`, the file's
-  // size. Pass an empty `ref.id` to take whatever the file holds (for inspection).
+  // size (DATA_LOSS). Pass an empty `ref.id` to take whatever the file holds (for inspection).
   static absl::StatusOr<PayloadReader> Open(const std::string& path, const PayloadRef& ref, const ModelSpec& spec);
   // Without a model: no layout check beyond what ParseManifest does.
   static absl::StatusOr<PayloadReader> OpenForInspection(const std::string& path);
@@ -98,18 +101,25 @@ class PayloadReader {
   absl::Status ReadSegment(size_t index, std::string* frame) const;
   absl::Status DecodeFloats(size_t index, absl::Span<float> out) const;
   absl::Status DecodeInts(size_t index, absl::Span<int64_t> out) const;
-  // Index of the segment of a block, which CheckManifest has proved to be there.
+  // Index of the segment of a block, which CheckManifest has proved to be there; kNoSegment for a tensor that this
+  // representation does not carry, for an empty one, and without a model.
   size_t SegmentIndex(uint32_t tensor, uint64_t block) const;
+  static constexpr size_t kNoSegment = ~size_t{0};
 
  private:
+  PayloadReader() = default;
+  static absl::StatusOr<PayloadReader> Load(const std::string& path, const PayloadRef& ref, size_t max_segments);
+  absl::Status CheckSizes(uint64_t file_size) const;
+
   File file_;
   PayloadRef ref_;
   Manifest manifest_;
-  std::vector<uint64_t> offsets_;       // of each segment in the file
-  std::vector<size_t> first_segment_;   // by tensor
+  std::vector<uint64_t> offsets_;      // of each segment in the file
+  std::vector<size_t> first_segment_;  // by tensor; kNoSegment if the payload does not carry it
 };
 
-// A decoded payload as a source of values, block by block: R. Reads must cover whole blocks. Thread-compatible.
+// A decoded payload as a source of values, block by block: R. Reads must cover whole blocks, one or several, and the
+// payload must carry the tensor: INVALID_ARGUMENT. Thread-compatible.
 class PayloadSource : public BlockSource {
  public:
   // `reader` must outlive it.

@@ -1,0 +1,107 @@
+#include "common/codec/codec.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/bytes.h"
+#include "common/base/status_macros.h"
+#include "common/codec/float_codec.h"
+#include "common/codec/float_format.h"
+#include "common/codec/frame.h"
+#include "common/codec/kernels/float_kernels.h"
+
+namespace thinwire {
+namespace {
+
+absl::Status CheckExpectedCount(const Frame& frame, size_t expected) {
+  if (frame.count == expected) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the frame holds ", frame.count, " values, ", expected, " are expected"));
+}
+
+absl::Status CheckIntBody(const Frame& frame) {
+  if (frame.body.size() == uint64_t{8} * frame.count) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the body of a frame of ", frame.count, " integers has ",
+                                                 frame.body.size(), " bytes, must have ", uint64_t{8} * frame.count));
+}
+
+}  // namespace
+
+void TensorScan::Add(absl::Span<const float> values) {
+  const uint32_t bits = MaxMagnitudeBits(values.data(), values.size());
+  finite = finite && bits < kFloatInfinityBits;
+  absmax = std::max(absmax, bits < kFloatInfinityBits ? FloatFromBits(bits) : 0.0f);
+}
+
+absl::StatusOr<std::unique_ptr<Codec>> MakeCodec(const CodecSpec& spec) {
+  switch (spec.id) {
+    case CodecId::kFp32:
+      return std::make_unique<Fp32Codec>();
+    case CodecId::kFloat:
+      TW_RETURN_IF_ERROR(spec.Validate());
+      return std::make_unique<FloatCodec>(spec);
+    case CodecId::kInt64:
+      return absl::InvalidArgumentError("the int64 codec does not take float values; use fp32 or a float format");
+  }
+  return absl::UnimplementedError(
+      absl::StrCat("codec ", static_cast<int>(spec.id), ", this program knows codecs 1 to 3; update it"));
+}
+
+absl::Status DecodeFrame(absl::string_view frame, absl::Span<float> out) {
+  TW_ASSIGN_OR_RETURN(const Frame parsed, ReadFrame(frame));
+  TW_RETURN_IF_ERROR(CheckExpectedCount(parsed, out.size()));
+  if (parsed.codec == CodecId::kInt64) {
+    return absl::InvalidArgumentError("the frame holds integers, floats are expected");
+  }
+  return parsed.codec == CodecId::kFp32 ? DecodeFp32Body(parsed.body, out) : DecodeFloatBody(parsed.body, out);
+}
+
+void EncodeIntFrame(absl::Span<const int64_t> values, std::string* frame) {
+  FrameWriter writer(CodecId::kInt64, static_cast<uint32_t>(values.size()), 8 * values.size(), frame);
+  uint8_t* out = writer.body();
+  for (const int64_t value : values) {
+    StoreLittle<uint64_t>(static_cast<uint64_t>(value), out);
+    out += 8;
+  }
+  writer.Finish();
+}
+
+absl::Status DecodeIntFrame(absl::string_view frame, absl::Span<int64_t> out) {
+  TW_ASSIGN_OR_RETURN(const Frame parsed, ReadFrame(frame));
+  TW_RETURN_IF_ERROR(CheckExpectedCount(parsed, out.size()));
+  if (parsed.codec != CodecId::kInt64) {
+    return absl::InvalidArgumentError("the frame holds floats, integers are expected");
+  }
+  TW_RETURN_IF_ERROR(CheckIntBody(parsed));
+  const char* in = parsed.body.data();
+  for (int64_t& value : out) {
+    value = static_cast<int64_t>(LoadLittle<uint64_t>(in));
+    in += 8;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FrameInfo> ReadFrameInfo(absl::string_view frame) {
+  TW_ASSIGN_OR_RETURN(const Frame parsed, ReadFrame(frame));
+  FrameInfo info;
+  info.codec.id = parsed.codec;
+  info.count = parsed.count;
+  info.body_size = static_cast<uint32_t>(parsed.body.size());
+  switch (parsed.codec) {
+    case CodecId::kFp32:
+      TW_RETURN_IF_ERROR(CheckFp32Body(parsed.body, parsed.count));
+      break;
+    case CodecId::kInt64:
+      TW_RETURN_IF_ERROR(CheckIntBody(parsed));
+      break;
+    case CodecId::kFloat: {
+      TW_ASSIGN_OR_RETURN(const FloatBodyHeader header, ReadFloatBodyHeader(parsed.body, parsed.count));
+      info.codec = header.codec;
+      info.scale = header.scale;
+      break;
+    }
+  }
+  return info;
+}
+
+}  // namespace thinwire

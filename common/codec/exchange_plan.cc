@@ -1,0 +1,56 @@
+#include "common/codec/exchange_plan.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+absl::Status CheckValueCodec(absl::string_view direction, const CodecSpec& codec) {
+  if (codec.id == CodecId::kInt64) {
+    return absl::InvalidArgumentError(absl::StrCat(direction, ".value is int64; use fp32 or float"));
+  }
+  const absl::Status status = codec.Validate();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(absl::StrCat(direction, ".value: ", status.message()));
+}
+
+// Whether every value that `downlink` can decode to comes through `uplink` unchanged, so that a client that does not
+// move uploads exactly what it got. FP32 carries anything; a format carries itself if rounding is all that is done to
+// it or the scale is a power of two (float_scale.h), an absmax scale does not.
+bool CarriesExactly(const CodecSpec& uplink, const CodecSpec& downlink) {
+  const bool identity = uplink.id == CodecId::kFp32 || uplink == CodecSpec::Float(8, 23, ScaleRule::kNone);
+  return identity || (uplink == downlink && uplink.scale != ScaleRule::kAbsMax);
+}
+
+}  // namespace
+
+absl::Status ExchangePlan::Validate() const {
+  TW_RETURN_IF_ERROR(CheckValueCodec("downlink", downlink));
+  TW_RETURN_IF_ERROR(CheckValueCodec("uplink", uplink));
+  if (uplink_representation != Representation::kDelta && uplink_representation != Representation::kModel) {
+    return absl::InvalidArgumentError("uplink.representation must be delta or model");
+  }
+  if (uplink_representation == Representation::kModel && !CarriesExactly(uplink, downlink)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("uplink.representation is model, but its codec ", uplink.Name(),
+                     " cannot carry what the downlink's ", downlink.Name(),
+                     " decodes to: a client that does not move would still move the model. Use fp32 or, unless its "
+                     "scale is absmax, the downlink's codec for the uplink, or upload deltas"));
+  }
+  return absl::OkStatus();
+}
+
+std::string ExchangePlan::Name() const {
+  const bool model = uplink_representation == Representation::kModel;
+  return absl::StrCat("model down as ", downlink.Name(), ", ", model ? "model" : "delta", " up as ", uplink.Name());
+}
+
+ExchangePlan Fp32Plan() { return {CodecSpec::Fp32(), Representation::kDelta, CodecSpec::Fp32()}; }
+
+ExchangePlan S1E3M7Plan() {
+  const CodecSpec codec = CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo);
+  return {codec, Representation::kDelta, codec};
+}
+
+}  // namespace thinwire

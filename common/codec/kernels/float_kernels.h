@@ -1,0 +1,30 @@
+// The inner loops of the float codec. Pure; thread-safe. Buffers need no alignment and must not overlap.
+#ifndef THINWIRE_COMMON_CODEC_KERNELS_FLOAT_KERNELS_H_
+#define THINWIRE_COMMON_CODEC_KERNELS_FLOAT_KERNELS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/codec/codec_spec.h"
+
+namespace thinwire {
+
+// Bytes of `count` codes of `width` bits.
+inline size_t PackedSize(size_t count, int width) { return (count * static_cast<size_t>(width) + 7) / 8; }
+
+// The largest bit pattern among the magnitudes, 0 if there are none. It is that of the largest magnitude if it is below
+// 0x7f800000; otherwise some value is NaN or infinite.
+uint32_t MaxMagnitudeBits(const float* values, size_t count);
+
+// Codes values[i] / scale (one binary32 division) and packs the codes, least significant bit first, into exactly
+// PackedSize(count, width) bytes; unused bits of the last byte are 0. False if a value is NaN or infinite; `out` is
+// then unspecified. `scale` is positive, normal and finite.
+bool EncodeFloats(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out);
+
+// The inverse: code's number * scale (one binary32 multiplication). Reads exactly PackedSize(count, width) bytes and
+// does not look at unused bits. False if a code is no number; `out` is then unspecified.
+bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_COMMON_CODEC_KERNELS_FLOAT_KERNELS_H_
