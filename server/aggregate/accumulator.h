@@ -1,5 +1,5 @@
-// The weighted sum of updates in fixed point: int64 sums whose result depends neither on the order of arrival nor on the
-// number of threads, in memory of 8 bytes per value however many clients there are.
+// The weighted sum of updates in fixed point: int64 sums whose result depends neither on the order of arrival nor on
+// the number of threads, in memory of 8 bytes per value however many clients there are.
 #ifndef THINWIRE_SERVER_AGGREGATE_ACCUMULATOR_H_
 #define THINWIRE_SERVER_AGGREGATE_ACCUMULATOR_H_
 
@@ -28,8 +28,8 @@ class Accumulator {
 
   // INVALID_ARGUMENT, naming tensor, index, value and limit, if a value is not finite or out of bounds.
   absl::Status CheckFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values) const;
-  // Adds weight * values to a block. The values have passed CheckFloats; 0 < weight <= max_weight. Rounds to the nearest
-  // multiple of the quantum, ties to even.
+  // Adds weight * values to a block. The values have passed CheckFloats; 0 < weight <= max_weight. Rounds to the
+  // nearest multiple of the quantum, ties to even.
   void AddFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values, uint64_t weight);
   // Integer buffers: keeps the maximum.
   void MaxInts(uint32_t tensor, uint64_t first, absl::Span<const int64_t> values);

@@ -1,5 +1,5 @@
-// The fixed-point rules of one round: which power-of-two quantum each tensor's updates are counted in, chosen so that no
-// sum can overflow. With them, sums do not depend on the order of arrival or the number of threads.
+// The fixed-point rules of one round: which power-of-two quantum each tensor's updates are counted in, chosen so that
+// no sum can overflow. With them, sums do not depend on the order of arrival or the number of threads.
 #ifndef THINWIRE_SERVER_AGGREGATE_FIXED_POINT_H_
 #define THINWIRE_SERVER_AGGREGATE_FIXED_POINT_H_
 

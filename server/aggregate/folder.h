@@ -1,8 +1,9 @@
 // One update from its spool file into the accumulator, and an accumulator into a new version: both block by block.
 //
-// An update is always relative to R, the exact decoded downlink that its client started from. Trainable tensors: a delta
-// upload carries m - R, a model upload carries m, and the server folds m - R. Float buffers: both carry the buffer b
-// itself, exact in FP32, and the server folds b - R. Integer buffers: both carry the value; the maximum is kept.
+// An update is always relative to R, the exact decoded downlink that its client started from. Trainable tensors: a
+// delta upload carries m - R, a model upload carries m, and the server folds m - R. Float buffers: both carry the
+// buffer b itself, exact in FP32, and the server folds b - R. Integer buffers: both carry the value; the maximum is
+// kept.
 #ifndef THINWIRE_SERVER_AGGREGATE_FOLDER_H_
 #define THINWIRE_SERVER_AGGREGATE_FOLDER_H_
 
@@ -19,12 +20,12 @@
 namespace thinwire {
 
 struct FoldRequest {
-  std::string path;          // the spooled payload
+  std::string path;  // the spooled payload
   PayloadRef payload;
   const PayloadReader* base = nullptr;  // R, the downlink payload of the round's version; must outlive the call
-  Digest base_id;            // what the update's manifest must name
+  Digest base_id;                       // what the update's manifest must name
   uint64_t weight = 0;
-  double max_norm = 0;       // L2 over trainable tensors
+  double max_norm = 0;  // L2 over trainable tensors
 };
 
 struct FoldReport {
@@ -49,9 +50,9 @@ struct WrittenVersion {
   Digest state_sha256;  // none without state
 };
 
-// Streams old weights and the accumulator's mean into new files, synced. The bits of a weight stay as they are where its
-// mean (and its state) is 0. INVALID_ARGUMENT, naming the tensor, if a result is not finite (nothing durable is harmed:
-// the old version stays); FAILED_PRECONDITION if nothing was added.
+// Streams old weights and the accumulator's mean into new files, synced. The bits of a weight stay as they are where
+// its mean (and its state) is 0. INVALID_ARGUMENT, naming the tensor, if a result is not finite (nothing durable is
+// harmed: the old version stays); FAILED_PRECONDITION if nothing was added.
 absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const Accumulator& accumulator,
                                                const PublishRequest& request);
 

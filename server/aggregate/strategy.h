@@ -1,5 +1,5 @@
-// From a mean update to new weights: FedAvg (McMahan et al. 2017), FedAvgM (Hsu et al. 2019), FedAdam (Reddi et al. 2021,
-// "Adaptive Federated Optimization", algorithm 2, without bias correction). FedProx acts in the client.
+// From a mean update to new weights: FedAvg (McMahan et al. 2017), FedAvgM (Hsu et al. 2019), FedAdam (Reddi et al.
+// 2021, "Adaptive Federated Optimization", algorithm 2, without bias correction). FedProx acts in the client.
 #ifndef THINWIRE_SERVER_AGGREGATE_STRATEGY_H_
 #define THINWIRE_SERVER_AGGREGATE_STRATEGY_H_
 
@@ -20,8 +20,8 @@ struct StrategyOptions {
   int state_values() const { return kind == Kind::kFedAvg ? 0 : kind == Kind::kFedAvgM ? 1 : 2; }
 };
 
-// Applies one block of a trainable tensor in place: `weights` and the state's blocks advance by `mean`. A zero mean with
-// zero state leaves the bits of the weights as they are, -0 included. Pure.
+// Applies one block of a trainable tensor in place: `weights` and the state's blocks advance by `mean`. A zero mean
+// with zero state leaves the bits of the weights as they are, -0 included. Pure.
 void ApplyStrategy(const StrategyOptions& options, absl::Span<const float> mean, absl::Span<float> weights,
                    absl::Span<float> state1, absl::Span<float> state2);
 // Float buffers, whatever the strategy: weights += mean, bits untouched where the mean is 0.

@@ -19,7 +19,7 @@ enum class FailPoint {
   kAfterVersionWrite,    // a new version's files are written under temporary names
   kAfterVersionRename,   // ... have their final names, the journal does not know them
   kBeforePublishCommit,
-  kAfterPublishCommit,   // the version is current; old versions and spool files are still there
+  kAfterPublishCommit,  // the version is current; old versions and spool files are still there
 };
 
 // Arms "NAME" or "NAME:N": the process dies at the N-th passage (default the first). The names are those above in kebab

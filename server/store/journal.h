@@ -21,21 +21,21 @@ struct RunRow {
   uint64_t seed = 0;
   RunState state = RunState::kInitializing;
   std::string reason;
-  std::string model_spec;   // canonical serialization chosen by the store's caller; empty until known
-  std::string plan;         // what both ends compress by; a restart with another plan or model is refused
+  std::string model_spec;  // canonical serialization chosen by the store's caller; empty until known
+  std::string plan;        // what both ends compress by; a restart with another plan or model is refused
   absl::Time started_at;
   std::string exported_path;
 };
 
 struct VersionRow {
   uint64_t version = 0;
-  uint32_t round = 0;          // that produced it; 0 for initial weights
-  std::string weights_file;    // names within the store's folders
-  std::string state_file;      // optimiser state; may be empty
+  uint32_t round = 0;        // that produced it; 0 for initial weights
+  std::string weights_file;  // names within the store's folders
+  std::string state_file;    // optimiser state; may be empty
   std::string downlink_file;
   PayloadRef downlink;
   Digest weights_sha256;
-  Digest state_sha256;         // none without a state file
+  Digest state_sha256;  // none without a state file
   uint64_t fp32_downlink_size = 0;
 };
 
@@ -44,19 +44,19 @@ struct RoundRow {
   uint64_t base_version = 0;
   RoundState state = RoundState::kInviting;
   std::string fixed_point;
-  absl::Duration time_left;        // as of the last write: deadlines survive as time remaining
+  absl::Duration time_left;  // as of the last write: deadlines survive as time remaining
   absl::Time started_at;
   absl::Duration duration;
-  std::optional<uint64_t> version; // published
+  std::optional<uint64_t> version;  // published
   RoundCounters counters;
   double train_loss = 0;
-  std::string traffic;             // serialized by the caller
+  std::string traffic;  // serialized by the caller
   std::string reason;
 };
 
 struct UpdateRow {
   AssignmentRecord assignment;
-  PayloadRef payload;              // of the received update
+  PayloadRef payload;  // of the received update
   std::string spool_file;
   uint64_t examples = 0;
   double train_loss = 0;
@@ -72,8 +72,8 @@ struct EvaluationRow {
 };
 
 // Thread-safe. Writers that come at the same time share one transaction and one sync, each with a result of its own.
-// Errors: INTERNAL with SQLite's message, RESOURCE_EXHAUSTED on a full disk, FAILED_PRECONDITION if the file has a newer
-// schema than this program, DATA_LOSS if it is not a journal or damaged.
+// Errors: INTERNAL with SQLite's message, RESOURCE_EXHAUSTED on a full disk, FAILED_PRECONDITION if the file has a
+// newer schema than this program, DATA_LOSS if it is not a journal or damaged.
 class Journal {
  public:
   static constexpr int kSchemaVersion = 2;
@@ -92,9 +92,9 @@ class Journal {
 
   // One transaction for several new assignments. Writing one again with the same id changes nothing.
   absl::Status PutAssignments(const std::vector<AssignmentRecord>& assignments);
-  // The acknowledgement's commit: state becomes kReceived, unique on the assignment. Returns the row as it stands, which
-  // is an earlier one if the update had been received before, or one in a final state if it came too late. NOT_FOUND if
-  // there is no such assignment.
+  // The acknowledgement's commit: state becomes kReceived, unique on the assignment. Returns the row as it stands,
+  // which is an earlier one if the update had been received before, or one in a final state if it came too late.
+  // NOT_FOUND if there is no such assignment.
   absl::StatusOr<UpdateRow> ReceiveUpdate(const UpdateRow& update);
   absl::Status SetAssignmentState(const std::string& assignment, AssignmentState state, const std::string& reason);
   absl::StatusOr<std::optional<UpdateRow>> FindAssignment(const std::string& assignment);

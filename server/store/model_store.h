@@ -1,5 +1,5 @@
-// The versions of the model on disk: full-precision weights, optimiser state, and the downlink payload, which is encoded
-// once per version however many clients fetch it.
+// The versions of the model on disk: full-precision weights, optimiser state, and the downlink payload, which is
+// encoded once per version however many clients fetch it.
 //
 //   versions/vNNNNNNNN.safetensors   W, FP32, every tensor of the model
 //   versions/vNNNNNNNN.state         the strategy's state (a safetensors file too), if it has any
@@ -7,8 +7,8 @@
 //   payloads/frozen.payload          the frozen tensors, once per run, if the model has any
 //   exported/model-vN.safetensors    what Export made
 //
-// Files are written under temporary names, synced and renamed; a version exists from the instant its row is committed to
-// the journal, so a process killed at any instant leaves the old version or the new one, never a mixture.
+// Files are written under temporary names, synced and renamed; a version exists from the instant its row is committed
+// to the journal, so a process killed at any instant leaves the old version or the new one, never a mixture.
 #ifndef THINWIRE_SERVER_STORE_MODEL_STORE_H_
 #define THINWIRE_SERVER_STORE_MODEL_STORE_H_
 
@@ -70,17 +70,17 @@ struct PublishVersion {
   uint64_t new_version = 0;
   const Accumulator* accumulator = nullptr;
   StrategyOptions strategy;
-  RoundRow round;                      // as it is to stand in the journal; `version` is filled in here
-  std::vector<std::string> folded;     // assignments that this version consumes
-  std::vector<uint64_t> pinned;        // versions still in use: under evaluation, or held by clients
+  RoundRow round;                   // as it is to stand in the journal; `version` is filled in here
+  std::vector<std::string> folded;  // assignments that this version consumes
+  std::vector<uint64_t> pinned;     // versions still in use: under evaluation, or held by clients
 };
 
 // Thread-safe; Import*, Publish and Retain are taken one at a time.
 class ModelStore {
  public:
   // `journal` must outlive the store. Removes leftovers, checks the newest version's files against the hashes in the
-  // journal, and falls back to the version before if they are damaged: that version is revoked in the journal, its round
-  // failed. DATA_LOSS, naming the file and the way out, if no version is intact.
+  // journal, and falls back to the version before if they are damaged: that version is revoked in the journal, its
+  // round failed. DATA_LOSS, naming the file and the way out, if no version is intact.
   static absl::StatusOr<std::unique_ptr<ModelStore>> Open(const ModelStoreOptions& options, Journal* journal);
   const RecoveryReport& recovery() const { return recovery_; }
 
@@ -88,16 +88,17 @@ class ModelStore {
   std::shared_ptr<const ModelSpec> spec() const;
   std::optional<VersionRow> Latest() const;
 
-  // Version 0 from a safetensors file, or from a received FP32 model payload, which also settles `assignment` as folded.
-  // INVALID_ARGUMENT, naming the tensor, if a value is not finite or the file does not fit; FAILED_PRECONDITION if there
-  // is a version already. A model with frozen tensors can only come from a file: its payload does not carry them.
+  // Version 0 from a safetensors file, or from a received FP32 model payload, which also settles `assignment` as
+  // folded. INVALID_ARGUMENT, naming the tensor, if a value is not finite or the file does not fit; FAILED_PRECONDITION
+  // if there is a version already. A model with frozen tensors can only come from a file: its payload does not carry
+  // them.
   absl::StatusOr<VersionRow> ImportSafetensors(const std::string& path);
   absl::StatusOr<VersionRow> ImportPayload(const std::string& path, const PayloadRef& payload, const ModelSpec& spec,
                                            const std::string& assignment);
 
   // Old weights and the accumulator's mean become a new version: written, encoded, synced, renamed, then one journal
-  // transaction publishes it, closes the round, consumes the updates and forgets versions no longer kept. INVALID_ARGUMENT
-  // if a result is not finite; on any error the old version stays current.
+  // transaction publishes it, closes the round, consumes the updates and forgets versions no longer kept.
+  // INVALID_ARGUMENT if a result is not finite; on any error the old version stays current.
   absl::StatusOr<VersionRow> Publish(const PublishVersion& request);
 
   // The payload of a version, or by id (also the frozen one): NOT_FOUND if it is gone. In-memory look-ups, safe on any
@@ -110,8 +111,8 @@ class ModelStore {
   // Largest magnitudes to allow per tensor, for ChooseFixedPoint, from the weights of a version (see ValueBounds).
   absl::StatusOr<std::vector<double>> ValueBoundsOf(uint64_t version, double max_update_norm) const;
 
-  // Removes all but the newest keep_versions and the pinned ones. Publish has done so already; this is for pins released
-  // since.
+  // Removes all but the newest keep_versions and the pinned ones. Publish has done so already; this is for pins
+  // released since.
   absl::Status Retain(const std::vector<uint64_t>& pinned);
 
   // The weights of a version as a safetensors file, open. NOT_FOUND if it is gone.

@@ -1,4 +1,5 @@
-// Uploads on disk: partial ones, appended chunk by chunk, and complete ones waiting to be folded. Compressed as they came.
+// Uploads on disk: partial ones, appended chunk by chunk, and complete ones waiting to be folded. Compressed as they
+// came.
 //
 //   <assignment>.<first 16 hex digits of the payload id>.part     what has come so far
 //   <assignment>.<first 16 hex digits of the payload id>.update   complete, hash of the manifest checked, synced
@@ -54,9 +55,9 @@ class SpoolUpload {
   uint64_t received() const;
   // OUT_OF_RANGE if `offset` is not received(), or the data go past the declared size.
   absl::Status Append(uint64_t offset, absl::string_view data);
-  // The update is whole: checks its size (OUT_OF_RANGE if bytes are missing) and the hash of its manifest (DATA_LOSS, and
-  // the partial file is gone: the client starts over), syncs, renames, syncs the directory. Returns the file's name for
-  // UpdateRow::spool_file.
+  // The update is whole: checks its size (OUT_OF_RANGE if bytes are missing) and the hash of its manifest (DATA_LOSS,
+  // and the partial file is gone: the client starts over), syncs, renames, syncs the directory. Returns the file's name
+  // for UpdateRow::spool_file.
   absl::StatusOr<std::string> Complete();
 
  private:
@@ -85,7 +86,7 @@ class Spool {
 
   // Full path of a file named by Complete() or UpdateRow::spool_file.
   std::string PathOf(const std::string& file) const;
-  uint64_t total_bytes() const;     // declared
+  uint64_t total_bytes() const;  // declared
   uint32_t partial_files() const;
 
  private:
