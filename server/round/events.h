@@ -45,16 +45,25 @@ struct UpdateReceived {
 struct UpdateFolded {
   std::string assignment;
 };
-// A worker, the upload or the client itself says that this assignment yields nothing.
+// A worker, the upload or the client itself says that this assignment yields nothing. The text of a reason up to its
+// first ':' is its class, by which the status counts.
 struct AssignmentFailed {
   std::string assignment;
   std::string reason;
+  // Said by the client or its upload, not by the worker that folds: void once the update is durable, since a fold may
+  // be adding it just now.
+  bool by_client = false;
 };
 // The closing round's result is durable and current (also: initial weights).
 struct VersionPublished {
   uint64_t version = 0;
 };
 struct PublishFailed {
+  std::string reason;
+};
+// The server cannot go on with the round that is training or closing, e.g. for want of memory to open it.
+struct RoundAborted {
+  uint32_t round = 0;
   std::string reason;
 };
 struct EvaluationReported {
@@ -66,13 +75,18 @@ struct StopRequested {
 // Time has passed; also the answer to WakeAt.
 struct Tick {};
 
-using Event = std::variant<ClientWaiting, ClientStoppedWaiting, ClientGone, UpdateReceived, UpdateFolded,
-                           AssignmentFailed, VersionPublished, PublishFailed, EvaluationReported, StopRequested, Tick>;
+using Event =
+    std::variant<ClientWaiting, ClientStoppedWaiting, ClientGone, UpdateReceived, UpdateFolded, AssignmentFailed,
+                 VersionPublished, PublishFailed, RoundAborted, EvaluationReported, StopRequested, Tick>;
 
 // ---- Effects ----------------------------------------------------------------------------------------------------
-// The driver journals what an effect says before anybody outside can see it.
+// The driver journals what an effect says, in the order of the effects, before anybody outside can see it. A crash
+// between two of them is lawful: what the journal holds then is a state to resume from. All Assigns of one step go into
+// one transaction.
 
-// A round opens: fix and journal quanta, make an empty accumulator.
+// A round opens: fix and journal quanta, make an empty accumulator. Comes again for the same round after a restart: the
+// quanta stay as journaled, the accumulator starts empty. It belongs to this round alone, so that a fold that is still
+// running when its round fails spoils nothing.
 struct OpenRound {
   uint32_t round = 0;
   uint64_t base_version = 0;
@@ -83,9 +97,9 @@ struct Assign {
   std::string client;
   WorkKind kind = WorkKind::kTrain;
   uint32_t round = 0;
-  uint64_t version = 0;  // to train from or evaluate
-  absl::Duration time_left;
-  bool repeated = false;  // the client had it before
+  uint64_t version = 0;      // to train from or evaluate
+  absl::Duration time_left;  // of a training round; infinite for other work
+  bool repeated = false;     // the client had it before: nothing to journal
 };
 // Check and fold a received update. Answered by UpdateFolded or AssignmentFailed.
 struct Fold {
@@ -100,6 +114,9 @@ struct Settle {
   std::string assignment;
   AssignmentState state = AssignmentState::kDiscarded;
   std::string reason;
+  // Whether its update had come. If not, and the journal says that it has become durable meanwhile, leave row and files
+  // alone: UpdateReceived is on its way and decides. (One statement: change the row only if it is still kTraining.)
+  bool received = false;
 };
 // All folds are done: apply the strategy and publish. Answered by VersionPublished or PublishFailed.
 struct CloseRound {
@@ -108,7 +125,7 @@ struct CloseRound {
   uint64_t new_version = 0;
   std::vector<std::string> folded;  // assignments, in a fixed order
 };
-// The round ended without a result.
+// The round ended without a result. It may never have opened (too few clients).
 struct FailRound {
   uint32_t round = 0;
   std::string reason;
@@ -123,8 +140,7 @@ struct Dismiss {
   std::string client;
 };
 
-using Effect =
-    std::variant<OpenRound, Assign, Fold, PublishInitial, Settle, CloseRound, FailRound, FinishRun, Dismiss>;
+using Effect = std::variant<OpenRound, Assign, Fold, PublishInitial, Settle, CloseRound, FailRound, FinishRun, Dismiss>;
 
 }  // namespace thinwire
 
