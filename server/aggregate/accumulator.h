@@ -33,8 +33,14 @@ class Accumulator {
   void AddFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values, uint64_t weight);
   // Integer buffers: keeps the maximum.
   void MaxInts(uint32_t tensor, uint64_t first, absl::Span<const int64_t> values);
-  // Counts a whole update: call once per update, after its last block.
+  // Takes one of max_updates places, before an update's first block: RESOURCE_EXHAUSTED if there is none left,
+  // INVALID_ARGUMENT for a weight of 0 or over max_weight. Nothing else keeps the sums from overflowing.
+  absl::Status Admit(uint64_t weight);
+  // Counts an admitted update, after its last block.
   void CountUpdate(uint64_t weight);
+  // An admitted update could not be added to its end: the sums are void, and every later use says so with
+  // FAILED_PRECONDITION. The round's updates must be folded again into a new accumulator.
+  void Spoil();
   // Adds another accumulator of the same rules (partial sums of several servers). Nobody may be adding to `other`.
   // INVALID_ARGUMENT if the model or the rules differ, or the updates together are more than max_updates.
   absl::Status MergeWith(const Accumulator& other);
@@ -42,7 +48,8 @@ class Accumulator {
   uint64_t total_weight() const;
   uint32_t updates() const;
   const FixedPoint& fixed_point() const { return fixed_point_; }
-  // The weighted mean of a block; exactly 0 where the sum is 0. FAILED_PRECONDITION if no update was counted.
+  // The weighted mean of a block; exactly 0 where the sum is 0. FAILED_PRECONDITION if no update was counted, or
+  // the sums are void.
   absl::Status MeanFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) const;
   // The maximum over all updates.
   absl::Status MaxedInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) const;
@@ -55,6 +62,9 @@ class Accumulator {
 
   Accumulator(const ModelSpec& spec, const FixedPoint& fixed_point);
   Mutex& LockOf(uint32_t tensor, uint64_t first) const;
+  int64_t* At(uint32_t tensor, uint64_t first) const { return values_.get() + offsets_[tensor] + first; }
+  absl::Status CheckReadable() const;
+  void MergeTensor(uint32_t tensor, const Accumulator& other);
 
   const ModelSpec spec_;
   const FixedPoint fixed_point_;
@@ -65,7 +75,9 @@ class Accumulator {
   std::unique_ptr<int64_t[], Free> values_;  // each block guarded by its lock
   mutable Mutex counts_;
   uint64_t total_weight_ TW_GUARDED_BY(counts_) = 0;
+  uint32_t admitted_ TW_GUARDED_BY(counts_) = 0;
   uint32_t updates_ TW_GUARDED_BY(counts_) = 0;
+  bool spoiled_ TW_GUARDED_BY(counts_) = false;
 };
 
 }  // namespace thinwire

@@ -32,8 +32,11 @@ struct FoldReport {
   double norm = 0;  // of the trainable part
 };
 
-// Reads the file twice: first everything is checked (frames, hashes, finiteness, bounds, norm), then it is folded. On
-// error the accumulator is untouched. INVALID_ARGUMENT, DATA_LOSS or UNIMPLEMENTED: the update's fault. Thread-safe.
+// Reads the file twice: first everything is checked (frames, hashes, finiteness, bounds, norm), then it is folded.
+// INVALID_ARGUMENT, DATA_LOSS or UNIMPLEMENTED: the update's fault, and the accumulator is untouched. Other codes are
+// the server's trouble: INTERNAL if R or, the second time, the update itself cannot be read; in the latter case the
+// accumulator is spoiled (Accumulator::Spoil). RESOURCE_EXHAUSTED if the round has no room for another update.
+// Thread-safe.
 absl::StatusOr<FoldReport> FoldUpdate(const ModelSpec& spec, const FoldRequest& request, Accumulator* accumulator);
 
 struct PublishRequest {
