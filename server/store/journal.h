@@ -96,7 +96,12 @@ class Journal {
   // which is an earlier one if the update had been received before, or one in a final state if it came too late.
   // NOT_FOUND if there is no such assignment.
   absl::StatusOr<UpdateRow> ReceiveUpdate(const UpdateRow& update);
+  // NOT_FOUND if there is no such assignment.
   absl::Status SetAssignmentState(const std::string& assignment, AssignmentState state, const std::string& reason);
+  // As above, but only if its update has not been received: changes the row if it is still kTraining. Returns the row as
+  // it stands.
+  absl::StatusOr<UpdateRow> SettleUnreceived(const std::string& assignment, AssignmentState state,
+                                             const std::string& reason);
   absl::StatusOr<std::optional<UpdateRow>> FindAssignment(const std::string& assignment);
   absl::StatusOr<std::vector<UpdateRow>> AssignmentsOf(uint32_t round);
   // Evaluations and initialisation that have not ended.
