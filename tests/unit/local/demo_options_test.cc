@@ -1,0 +1,86 @@
+#include "deploy/local/demo_options.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/file.h"
+#include "deploy/local/usage.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/testing/status_matchers.h"
+
+namespace thinwire {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(DemoOptionsTest, WithoutArgumentsTheDefaultsOfTheUsageTextHold) {
+  ASSERT_OK_AND_ASSIGN(const DemoOptions options, ParseDemoOptions({}));
+  const std::string usage = kUsage;
+  for (const std::string& value :
+       {absl::StrCat("(default ", options.clients, ")"), absl::StrCat("(default ", options.rounds, ")"),
+        "(default " + options.plan + ")", "(default " + options.model + ")", "(default " + options.data + ")",
+        "(default " + options.partition + ")", absl::StrCat("(default ", options.samples, ")"),
+        absl::StrCat("(default ", options.learning_rate, ")"), absl::StrCat("(default ", options.momentum, ")"),
+        absl::StrCat("(default ", options.batch, ")"), absl::StrCat("(default ", options.local_epochs, ")"),
+        absl::StrCat("(default ", options.seed, ")"), "(default " + options.out + ")"}) {
+    EXPECT_THAT(usage, HasSubstr(value));
+  }
+}
+
+TEST(DemoOptionsTest, EachOptionOfTheUsageTextIsTakenInBothForms) {
+  ASSERT_OK_AND_ASSIGN(
+      const DemoOptions options,
+      ParseDemoOptions(
+          {"--clients",    "3",           "--rounds=4", "--plan",           "s1e5m2:absmax", "--model=mlp",
+           "--data=/d",    "--partition", "iid",        "--samples=0",      "--lr",          "0.5",
+           "--momentum=0", "--batch",     "8",          "--local-epochs=2", "--seed",        "18446744073709551615",
+           "--out=o",      "--json"}));
+  EXPECT_EQ(options.clients, 3u);
+  EXPECT_EQ(options.rounds, 4u);
+  EXPECT_EQ(options.plan, "s1e5m2:absmax");
+  EXPECT_EQ(options.model, "mlp");
+  EXPECT_EQ(options.data, "/d");
+  EXPECT_EQ(options.partition, "iid");
+  EXPECT_EQ(options.samples, 0u);
+  EXPECT_EQ(options.learning_rate, 0.5);
+  EXPECT_EQ(options.momentum, 0);
+  EXPECT_EQ(options.batch, 8u);
+  EXPECT_EQ(options.local_epochs, 2u);
+  EXPECT_EQ(options.seed, 18446744073709551615u);
+  EXPECT_EQ(options.out, "o");
+  EXPECT_TRUE(options.json);
+  EXPECT_FALSE(options.help);
+}
+
+TEST(DemoOptionsTest, AWrongArgumentIsNamedWithItsValueAndWhatIsAccepted) {
+  struct Case {
+    std::vector<std::string> arguments;
+    const char* message;
+  };
+  const Case cases[] = {
+      {{"--clients", "0"}, "--clients is '0', must be a whole number of 1..1000"},
+      {{"--clients", "ten"}, "--clients is 'ten'"},
+      {{"--rounds", "-1"}, "--rounds is '-1'"},
+      {{"--momentum", "1"}, "--momentum is '1', must be at least 0 and less than 1"},
+      {{"--lr", "nan"}, "--lr is 'nan'"},
+      {{"--out", ""}, "--out is '', must be not empty"},
+      {{"--plan", "s1e9m7"}, "--plan"},
+      {{"--partition", "striped"}, "--partition"},
+      {{"--samples", "5"}, "--samples is 5, too few for 10 clients"},
+      {{"--clients"}, "--clients needs a value"},
+      {{"--colour", "red"}, "unknown option '--colour'"},
+      {{"10"}, "unknown option '10'"},
+  };
+  for (const Case& c : cases) {
+    EXPECT_THAT(ParseDemoOptions(c.arguments), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.message)));
+  }
+}
+
+TEST(DemoOptionsTest, APlanHoldsForBothDirectionsAndSendsDeltasUp) {
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan plan, ParsePlan("s1e3m7"));
+  EXPECT_EQ(plan.Name(), S1E3M7Plan().Name());
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan full, ParsePlan("fp32"));
+  EXPECT_EQ(full.Name(), Fp32Plan().Name());
+}
+
+}  // namespace
+}  // namespace thinwire
