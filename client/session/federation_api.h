@@ -15,9 +15,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/session/trainer.h"
+#include "common/codec/exchange_plan.h"
 #include "common/codec/payload.h"
 #include "common/tensor/model_spec.h"
-#include "common/codec/exchange_plan.h"
 
 namespace thinwire {
 
@@ -102,13 +102,15 @@ class FederationApi {
   virtual absl::StatusOr<JoinReply> Join(const JoinRequest& request) = 0;
   virtual absl::StatusOr<AwaitReply> AwaitAssignment() = 0;
   virtual absl::Status Download(const PayloadRef& payload, uint64_t offset, const Sink& sink) = 0;
+  // OK means durable; the state is kReceived, or the final one of an earlier upload for this assignment.
   virtual absl::StatusOr<UpdateStatus> Upload(const UploadRequest& request, const Source& source) = 0;
   virtual absl::StatusOr<UpdateStatus> UploadStatus(const std::string& assignment_id, const Digest& payload_id) = 0;
   virtual absl::Status ReportEvaluation(const std::string& assignment_id, const EvaluateResult& result) = 0;
   virtual absl::Status ReportFailure(const std::string& assignment_id, const std::string& reason) = 0;
   virtual absl::Status Heartbeat(const std::string& activity) = 0;
   virtual absl::Status Leave(const std::string& reason) = 0;
-  // Ends calls under way with CANCELLED, from any thread.
+  // Ends calls under way with CANCELLED, and every later call too except Leave, so that a stop cannot slip between two
+  // calls. From any thread.
   virtual void Cancel() = 0;
 };
 

@@ -1,0 +1,45 @@
+// An assignment's model from the server into memory: payloads fetched, checked, decoded into R.
+#ifndef THINWIRE_CLIENT_SESSION_MODEL_FETCH_H_
+#define THINWIRE_CLIENT_SESSION_MODEL_FETCH_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/session/federation_api.h"
+#include "client/session/payload_download.h"
+#include "common/codec/payload.h"
+#include "common/tensor/model_state.h"
+
+namespace thinwire {
+
+// Thread-compatible. The model's memory is kept from round to round.
+class ModelFetcher {
+ public:
+  // `api` must outlive it.
+  ModelFetcher(const std::string& directory, FederationApi* api) : downloader_(directory, api) {}
+
+  // Afterwards state() holds R and base() reads its payload. Errors: those of PayloadDownloader::Fetch and DecodeModel;
+  // INVALID_ARGUMENT if a payload claims more bytes than a model of this shape can have. After DATA_LOSS the damaged
+  // bytes are dropped: trying again fetches only them and what follows.
+  absl::Status Fetch(const Assignment& assignment, const ModelSpec& spec, const CodecSpec& downlink,
+                     const PayloadDownloader::ProgressFn& progress);
+
+  ModelState& state() { return state_; }
+  const PayloadReader& base() const { return *base_; }
+  uint64_t bytes_received() const { return downloader_.bytes_received(); }
+
+ private:
+  absl::StatusOr<PayloadReader> Open(const PayloadRef& ref, const ModelSpec& spec,
+                                     const PayloadDownloader::ProgressFn& progress);
+  absl::Status Decode(const std::optional<PayloadReader>& frozen, const ModelSpec& spec);
+
+  PayloadDownloader downloader_;
+  ModelState state_;
+  std::optional<PayloadReader> base_;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_CLIENT_SESSION_MODEL_FETCH_H_

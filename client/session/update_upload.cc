@@ -1,0 +1,62 @@
+#include "client/session/update_upload.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/file.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+// Offsets may move under a client whose earlier connection is still being drained by the server.
+constexpr int kMaxTurns = 8;
+
+// The server wants no (more) bytes.
+bool IsSettled(UpdateState state) { return state != UpdateState::kUnknown && state != UpdateState::kPartial; }
+
+}  // namespace
+
+absl::StatusOr<UpdateStatus> UpdateUploader::Send(const PendingUpdate& update, const ProgressFn& progress) {
+  absl::Status last;
+  bool resent = false;
+  for (int turn = 0; turn < kMaxTurns; ++turn) {
+    TW_ASSIGN_OR_RETURN(UpdateStatus held, api_->UploadStatus(update.assignment_id, update.payload.id));
+    if (IsSettled(held.state)) return held;
+    const uint64_t offset = held.state == UpdateState::kPartial ? held.received_bytes : 0;
+    if (offset > update.payload.total_size) {
+      return absl::DataLossError(
+          absl::StrCat("the server says that it holds ", offset, " bytes of an update of ", update.payload.total_size));
+    }
+    absl::StatusOr<UpdateStatus> reply = SendFrom(update, offset, progress);
+    if (reply.ok()) return reply;
+    last = reply.status();
+    const bool damaged = last.code() == absl::StatusCode::kDataLoss && !resent;
+    if (!damaged && last.code() != absl::StatusCode::kFailedPrecondition) return last;
+    resent = resent || damaged;
+  }
+  return absl::InternalError(
+      absl::StrCat("the server refused the offset ", kMaxTurns, " times that it had named itself: ", last.message()));
+}
+
+absl::StatusOr<UpdateStatus> UpdateUploader::SendFrom(const PendingUpdate& update, uint64_t offset,
+                                                      const ProgressFn& progress) {
+  TW_ASSIGN_OR_RETURN(const File file, File::OpenForRead(update.path));
+  UploadRequest request;
+  request.assignment_id = update.assignment_id;
+  request.payload = update.payload;
+  request.offset = offset;
+  request.examples = update.examples;
+  request.train_loss = update.train_loss;
+  request.train_time = update.train_time;
+  const uint64_t total = update.payload.total_size;
+  return api_->Upload(request, [&](uint64_t from, size_t max, std::string* out) {
+    out->resize(static_cast<size_t>(std::min<uint64_t>(max, total - std::min(from, total))));
+    TW_RETURN_IF_ERROR(file.ReadAt(from, out->size(), out->empty() ? nullptr : &(*out)[0]));
+    bytes_sent_ += out->size();
+    if (progress) progress(offset, from + out->size(), total);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace thinwire
