@@ -66,6 +66,7 @@ struct RoundAborted {
   uint32_t round = 0;
   std::string reason;
 };
+// Its result is in the journal, and its assignment there in a final state (kFolded).
 struct EvaluationReported {
   std::string assignment;
 };

@@ -39,11 +39,13 @@ struct RoundCounters {
 // again, since the accumulator died with the process: their state comes back as kReceived.
 struct RestoredRun {
   RunState state = RunState::kInitializing;  // only the end states count; the others follow from what is below
+  std::string reason;                        // of an end state
   std::optional<uint64_t> version;           // newest published
   uint32_t round = 0;                        // open or last round, 0: none yet
   RoundState round_state = RoundState::kIdle;
   absl::Duration time_left;    // of the open round
   uint32_t failed_rounds = 0;  // in a row
+  std::string last_failure;    // why the last of these failed
   // Every assignment of the open or last round, whatever its state (received ones in the order of receipt, if the
   // journal knows it: should more have come than are wanted, the first count), and all others that are not final.
   std::vector<AssignmentRecord> assignments;

@@ -18,10 +18,11 @@ bool IsOpen(RoundState state) {
 RoundCoordinator::RoundCoordinator(const RoundOptions& options, const RestoredRun& restored, Monotonic now)
     : options_(options),
       state_(restored.state),
+      reason_(restored.reason),
       version_(restored.version),
       round_state_(restored.round_state),
       failed_rounds_(restored.failed_rounds),
-      last_failure_("before the restart"),
+      last_failure_(restored.last_failure),
       evaluations_(options),
       evaluator_seen_(restored.evaluator_seen),
       now_(now) {

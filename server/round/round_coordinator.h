@@ -116,6 +116,7 @@ class RoundCoordinator {
   bool SomebodyMayCome() const;
   bool BeginClosing(const std::string& reason);
   bool FailCurrentRound(const std::string& reason);
+  void EndRoundWithout(const std::string& reason, const std::string& settle_reason);
   void SettleAll(AssignmentState from, const std::string& reason);
   bool round_open() const { return round_state_ == RoundState::kTraining || round_state_ == RoundState::kClosing; }
 

@@ -103,15 +103,19 @@ bool RoundCoordinator::BeginClosing(const std::string& reason) {
 bool RoundCoordinator::FailCurrentRound(const std::string& reason) {
   ++failed_rounds_;
   last_failure_ = reason;
+  EndRoundWithout(reason, "round failed: " + reason);
+  return true;
+}
+
+void RoundCoordinator::EndRoundWithout(const std::string& reason, const std::string& settle_reason) {
   round_state_ = RoundState::kFailed;
   closing_version_.reset();
   // The round's row first: should the process die before the rest is journaled, a restart settles it.
   Emit(FailRound{ledger_.round(), reason});
   for (const AssignmentState state :
        {AssignmentState::kTraining, AssignmentState::kReceived, AssignmentState::kFolded}) {
-    SettleAll(state, "round failed: " + reason);
+    SettleAll(state, settle_reason);
   }
-  return true;
 }
 
 void RoundCoordinator::SettleAll(AssignmentState from, const std::string& reason) {

@@ -71,7 +71,7 @@ bool RoundCoordinator::StepEvaluating() {
 
 bool RoundCoordinator::Finish(RunState state, const std::string& reason) {
   const std::string over = absl::StrCat("run ", Name(state), ": ", reason);
-  if (round_open()) FailCurrentRound(over);
+  if (round_open()) EndRoundWithout(over, over);
   if (round_state_ == RoundState::kInviting) round_state_ = RoundState::kIdle;
   if (initial_.open() != nullptr) EmitSettle(initial_.End(AssignmentState::kDiscarded, over));
   for (const Settle& settle : evaluations_.Abandon(over)) EmitSettle(settle);

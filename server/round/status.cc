@@ -61,8 +61,10 @@ std::string RoundCoordinator::InvitingText(Monotonic now) const {
 }
 
 std::string RoundCoordinator::TrainingText(Monotonic now) const {
+  const uint32_t folding = ledger_.folds_under_way(), held = ledger_.counters().folding - folding;
   std::string text =
-      absl::StrCat(ledger_.updates(), " of ", options_.clients, " updates, ", ledger_.counters().folding, " folding");
+      absl::StrCat(ledger_.updates() - held, " of ", options_.clients, " updates, ", folding, " folding");
+  if (held > 0) absl::StrAppend(&text, ", ", held, " held");
   if (ledger_.alive() < options_.min_updates) {
     absl::StrAppend(&text, ", ", CountText(options_.min_updates - ledger_.alive(), "more client"), " needed");
   }
