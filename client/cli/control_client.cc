@@ -1,0 +1,118 @@
+#include "client/cli/control_client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/file.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/grpc_status.h"
+
+namespace thinwire {
+namespace {
+
+constexpr uint32_t kPage = 1000;  // rounds an answer holds at most
+
+void SetDeadline(grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+}
+
+std::shared_ptr<grpc::Channel> Dial(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+bool IsFinal(v1::RunState state) {
+  return state == v1::RUN_STATE_COMPLETED || state == v1::RUN_STATE_STOPPED || state == v1::RUN_STATE_FAILED;
+}
+
+ControlClient::ControlClient(const std::string& address)
+    : address_(address), stub_(v1::Control::NewStub(Dial(address))) {}
+
+absl::Status ControlClient::Explain(const absl::Status& status) const {
+  if (status.code() != absl::StatusCode::kUnavailable && status.code() != absl::StatusCode::kDeadlineExceeded) {
+    return status;
+  }
+  return absl::UnavailableError(absl::StrCat("no server answers at ", address_, " (", status.message(),
+                                             "); is it running, and is --server its control port?"));
+}
+
+absl::StatusOr<v1::Status> ControlClient::Status() {
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  v1::GetStatusResponse response;
+  const absl::Status status = FromGrpcStatus(stub_->GetStatus(&context, {}, &response));
+  if (!status.ok()) return Explain(status);
+  return response.status();
+}
+
+absl::StatusOr<std::vector<v1::RoundSummary>> ControlClient::Rounds(uint32_t first) {
+  std::vector<v1::RoundSummary> rounds;
+  for (;;) {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::ListRoundsRequest request;
+    request.set_first_round(rounds.empty() ? first : rounds.back().round() + 1);
+    request.set_max_rounds(kPage);
+    v1::ListRoundsResponse response;
+    const absl::Status status = FromGrpcStatus(stub_->ListRounds(&context, request, &response));
+    if (!status.ok()) return Explain(status);
+    rounds.insert(rounds.end(), response.rounds().begin(), response.rounds().end());
+    if (response.rounds_size() < static_cast<int>(kPage)) return rounds;
+  }
+}
+
+absl::Status ControlClient::Watch(const std::function<bool(const v1::Status&)>& on_status) {
+  grpc::ClientContext context;
+  const auto reader = stub_->WatchStatus(&context, {});
+  v1::WatchStatusResponse response;
+  while (reader->Read(&response)) {
+    if (on_status(response.status()) && !IsFinal(response.status().state())) continue;
+    context.TryCancel();
+    reader->Finish();
+    return absl::OkStatus();
+  }
+  const absl::Status status = FromGrpcStatus(reader->Finish());
+  if (status.ok()) return absl::UnavailableError(absl::StrCat("the server at ", address_, " ended the stream"));
+  return Explain(status);
+}
+
+absl::StatusOr<v1::ExportHeader> ControlClient::Export(std::optional<uint64_t> version, const std::string& path,
+                                                       const std::function<void(uint64_t, uint64_t)>& progress) {
+  grpc::ClientContext context;
+  v1::ExportModelRequest request;
+  if (version.has_value()) request.set_version(*version);
+  const auto reader = stub_->ExportModel(&context, request);
+  const std::string temporary = absl::StrCat(path, ".part");
+  TW_ASSIGN_OR_RETURN(File file, File::Create(temporary));
+  v1::ExportModelResponse response;
+  v1::ExportHeader header;
+  uint64_t written = 0;
+  absl::Status status;
+  while (status.ok() && reader->Read(&response)) {
+    if (response.has_header()) header = response.header();
+    status = file.WriteAt(written, response.data());
+    written += response.data().size();
+    progress(written, header.size());
+  }
+  if (!status.ok()) context.TryCancel();
+  const absl::Status finished = FromGrpcStatus(reader->Finish());
+  if (status.ok() && !finished.ok()) status = Explain(finished);
+  if (status.ok() && written != header.size()) {
+    status = absl::DataLossError(absl::StrCat("got ", written, " of ", header.size(), " bytes; try again"));
+  }
+  if (status.ok()) status = file.Sync();
+  if (status.ok()) status = RenameDurably(temporary, path);
+  if (!status.ok()) {
+    RemoveFile(temporary).IgnoreError();
+    return status;
+  }
+  return header;
+}
+
+}  // namespace thinwire

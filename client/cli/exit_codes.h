@@ -1,0 +1,35 @@
+// Exit codes of the operator's tool; printed by --help and documented in docs/cli.md.
+#ifndef THINWIRE_CLIENT_CLI_EXIT_CODES_H_
+#define THINWIRE_CLIENT_CLI_EXIT_CODES_H_
+
+#include "absl/status/status.h"
+
+namespace thinwire {
+
+enum class CliExit {
+  kOk = 0,
+  kFailed = 1,        // the server or this program failed; the message says how
+  kUsage = 2,         // wrong verb, flag or value
+  kUnreachable = 3,   // no answer from the server
+  kNotFound = 4,      // no such file, version or round
+  kBadPayload = 5,    // inspect: the file is damaged or malformed
+  kRunFailed = 6,     // watch: the run ended as FAILED
+};
+
+inline CliExit ExitFor(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return CliExit::kOk;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return CliExit::kUnreachable;
+    case absl::StatusCode::kNotFound:
+      return CliExit::kNotFound;
+    default:
+      return CliExit::kFailed;
+  }
+}
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_CLIENT_CLI_EXIT_CODES_H_

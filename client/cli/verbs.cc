@@ -1,0 +1,138 @@
+#include "client/cli/verbs.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/control_client.h"
+#include "client/cli/render.h"
+#include "common/codec/inspect.h"
+
+namespace thinwire {
+namespace {
+
+void Print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+const char* RepresentationName(Representation representation) {
+  switch (representation) {
+    case Representation::kModel:
+      return "model";
+    case Representation::kDelta:
+      return "delta";
+    case Representation::kFrozen:
+      return "frozen";
+  }
+  return "?";
+}
+
+std::string InspectText(const PayloadReport& report) {
+  std::string out = absl::StrFormat(
+      "payload  %s\ncarries  %s\nmodel    %s\nbase     %s\nsize     %d bytes, manifest %d\n"
+      "values   %d, %.4f bits each in all\n\n%7s %7s %12s %12s %9s %13s  %s\n",
+      report.ref.id.Hex(), RepresentationName(report.representation), report.model_id.Hex(),
+      report.base_id.empty() ? "none" : report.base_id.Hex(), report.ref.total_size, report.ref.manifest_size,
+      report.values, report.bits_per_value(), "tensor", "blocks", "values", "bytes", "bits each", "scale", "codec");
+  for (const TensorReport& tensor : report.tensors) {
+    absl::StrAppendFormat(&out, "%7d %7d %12d %12d %9.4f %13.6g  %s\n", tensor.tensor, tensor.blocks, tensor.values,
+                          tensor.bytes, tensor.bits_per_value(), tensor.scale, tensor.codec);
+  }
+  return out;
+}
+
+std::string InspectJson(const PayloadReport& report) {
+  nlohmann::json tensors = nlohmann::json::array();
+  for (const TensorReport& tensor : report.tensors) {
+    tensors.push_back({{"tensor", tensor.tensor},
+                       {"blocks", tensor.blocks},
+                       {"values", tensor.values},
+                       {"bytes", tensor.bytes},
+                       {"bits_per_value", tensor.bits_per_value()},
+                       {"scale", tensor.scale},
+                       {"codec", tensor.codec}});
+  }
+  const nlohmann::json json = {{"payload_id", report.ref.id.Hex()},
+                               {"representation", RepresentationName(report.representation)},
+                               {"model_id", report.model_id.Hex()},
+                               {"base_id", report.base_id.empty() ? "" : report.base_id.Hex()},
+                               {"total_size", report.ref.total_size},
+                               {"manifest_size", report.ref.manifest_size},
+                               {"values", report.values},
+                               {"bits_per_value", report.bits_per_value()},
+                               {"tensors", tensors}};
+  return json.dump() + "\n";
+}
+
+}  // namespace
+
+CliExit Complain(const absl::Status& status) {
+  std::fprintf(stderr, "thinwire: %s\n", std::string(status.message()).c_str());
+  return ExitFor(status);
+}
+
+CliExit RunStatus(const CliOptions& options) {
+  const absl::StatusOr<v1::Status> status = ControlClient(options.server).Status();
+  if (!status.ok()) return Complain(status.status());
+  Print(options.json ? RenderJson(*status) : RenderStatus(*status));
+  return CliExit::kOk;
+}
+
+CliExit RunRounds(const CliOptions& options) {
+  const absl::StatusOr<std::vector<v1::RoundSummary>> rounds = ControlClient(options.server).Rounds(0);
+  if (!rounds.ok()) return Complain(rounds.status());
+  if (!options.json) {
+    Print(RenderRounds(*rounds));
+    return CliExit::kOk;
+  }
+  v1::ListRoundsResponse response;
+  for (const v1::RoundSummary& round : *rounds) *response.add_rounds() = round;
+  Print(RenderJson(response));
+  return CliExit::kOk;
+}
+
+CliExit RunWatch(const CliOptions& options) {
+  v1::RunState last = v1::RUN_STATE_UNSPECIFIED;
+  std::string printed;
+  const absl::Status watched = ControlClient(options.server).Watch([&](const v1::Status& status) {
+    last = status.state();
+    const std::string line = options.json ? RenderJson(status) : RenderStatusLine(status) + "\n";
+    if (line != printed) Print(line);
+    printed = line;
+    return true;
+  });
+  if (!watched.ok()) return Complain(watched);
+  return last == v1::RUN_STATE_FAILED ? CliExit::kRunFailed : CliExit::kOk;
+}
+
+CliExit RunExport(const CliOptions& options) {
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  const absl::StatusOr<v1::ExportHeader> header =
+      ControlClient(options.server).Export(options.version, options.out, [terminal](uint64_t done, uint64_t all) {
+        if (terminal) std::fprintf(stderr, "\r%s of %s ", HumanBytes(done).c_str(), HumanBytes(all).c_str());
+      });
+  if (terminal) std::fprintf(stderr, "\n");
+  if (!header.ok()) return Complain(header.status());
+  const nlohmann::json json = {{"file", options.out}, {"version", header->version()}, {"size", header->size()}};
+  Print(options.json ? json.dump() + "\n"
+                     : absl::StrCat("version ", header->version(), ", ", HumanBytes(header->size()), ", written to ",
+                                    options.out, "\n"));
+  return CliExit::kOk;
+}
+
+CliExit RunInspect(const CliOptions& options) {
+  const absl::StatusOr<PayloadReport> report = InspectPayload(options.file);
+  if (report.ok()) {
+    Print(options.json ? InspectJson(*report) : InspectText(*report));
+    return CliExit::kOk;
+  }
+  const CliExit code = Complain(report.status());
+  return code == CliExit::kFailed ? CliExit::kBadPayload : code;
+}
+
+}  // namespace thinwire

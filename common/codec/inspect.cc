@@ -1,0 +1,53 @@
+#include "common/codec/inspect.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+std::string CodecName(const FrameInfo& info) {
+  return info.codec.id == CodecId::kInt64 ? "int64" : info.codec.Name();
+}
+
+void AddSegment(const Segment& segment, const FrameInfo& info, TensorReport* report) {
+  const std::string codec = CodecName(info);
+  if (report->blocks == 0) {
+    report->tensor = segment.tensor;
+    report->codec = codec;
+    report->scale = info.scale;
+  } else if (report->codec != codec) {
+    report->codec = "mixed";
+  }
+  ++report->blocks;
+  report->values += segment.count;
+  report->bytes += segment.size;
+}
+
+}  // namespace
+
+absl::StatusOr<PayloadReport> InspectPayload(const std::string& path) {
+  TW_ASSIGN_OR_RETURN(const PayloadReader reader, PayloadReader::OpenForInspection(path));
+  const Manifest& manifest = reader.manifest();
+  PayloadReport report;
+  report.ref = reader.ref();
+  report.representation = manifest.representation;
+  report.model_id = manifest.model_id;
+  report.base_id = manifest.base_id;
+  std::string frame;
+  for (size_t i = 0; i < manifest.segments.size(); ++i) {
+    const Segment& segment = manifest.segments[i];
+    TW_RETURN_IF_ERROR(reader.ReadSegment(i, &frame));
+    TW_ASSIGN_OR_RETURN(const FrameInfo info, ReadFrameInfo(frame));
+    if (info.count != segment.count) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": segment ", i, " has ", info.count,
+                                                     " values, its manifest entry says ", segment.count));
+    }
+    if (report.tensors.empty() || report.tensors.back().tensor != segment.tensor) report.tensors.emplace_back();
+    AddSegment(segment, info, &report.tensors.back());
+    report.values += segment.count;
+  }
+  return report;
+}
+
+}  // namespace thinwire
