@@ -1,0 +1,100 @@
+// kill -9 at any instant: the round goes on where it stood, no acknowledged update is lost or counted twice.
+#include <gtest/gtest.h>
+
+#include "server/store/fail_point.h"
+#include "tests/integration/federation_fixture.h"
+
+namespace thinwire {
+namespace {
+
+constexpr int kRounds = 3;
+
+// The digest of the model that an undisturbed run of the same seeds exports.
+std::string UndisturbedDigest(const std::string& config) {
+  TemporaryDirectory folder;
+  Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
+  EXPECT_THAT(cluster.StartServer(config), IsOk());
+  for (const char* id : {"c0", "c1", "c2"}) {
+    EXPECT_THAT(cluster.StartClient(id, {"--task=echo", "--echo-parameters=100000"}), IsOk());
+  }
+  const absl::StatusOr<v1::Status> status = cluster.AwaitEnd();
+  if (!status.ok()) {
+    ADD_FAILURE() << status.status();
+    return "";
+  }
+  const absl::StatusOr<std::string> bytes = ReadWholeFile(status->model_path(), 1 << 30);
+  EXPECT_THAT(bytes, IsOk());
+  return bytes.ok() ? Sha256(*bytes).Hex() : "";
+}
+
+class KillTest : public FederationTest, public testing::WithParamInterface<std::string> {};
+
+TEST_P(KillTest, TheServerDiesAtAFailPointAndTheRunEndsAsIfItHadNot) {
+  const std::string config = Config(kRounds, 3, kS1E3M7);
+  ASSERT_THAT(cluster_.StartServer(config, {absl::StrCat("--fail-point=", GetParam())}), IsOk());
+  StartEchoClients(3, 100'000);
+  const std::optional<ProcessExit> exit = cluster_.server().Wait(absl::Seconds(60));
+  ASSERT_TRUE(exit.has_value()) << "the fail-point was not reached\n" << cluster_.Logs();
+  EXPECT_TRUE(exit->signaled) << exit->Describe();
+  ASSERT_THAT(cluster_.StartServer(config), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  ASSERT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();
+  EXPECT_EQ(ExportedDigest(status), UndisturbedDigest(config));
+  EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(20)), IsOk());
+}
+
+// Each point at its first passage (the initial weights) and at its third (in a round).
+std::vector<std::string> Passages() {
+  std::vector<std::string> passages;
+  for (const std::string& name : FailPointNames()) {
+    passages.push_back(name);
+    passages.push_back(name + ":3");
+  }
+  return passages;
+}
+
+std::string TestName(const testing::TestParamInfo<std::string>& passage) {
+  std::string name = passage.param;
+  for (char& c : name) c = c == '-' || c == ':' ? '_' : c;
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(FailPoints, KillTest, testing::ValuesIn(Passages()), TestName);
+
+TEST_F(FederationTest, TheServerKilledInMidUploadKeepsTheBytesItHad) {
+  const std::string config = Config(1, 1, kFp32);
+  ASSERT_THAT(cluster_.StartServer(config), IsOk());
+  cluster_.proxy().SetRate(Direction::kUp, 16 << 20);
+  StartEchoClients(1, 2'000'000);
+  // 8 MB of initial weights, then 4 of the update's 8 MB.
+  ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(Direction::kUp, 12'000'000, absl::Seconds(60))) << cluster_.Logs();
+  cluster_.KillServer();
+  ASSERT_THAT(cluster_.StartServer(config), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();
+  EXPECT_LT(cluster_.proxy().stats().total.up, 16'000'000u + 1'500'000u);
+}
+
+TEST_F(FederationTest, AClientThatDiesIsDroppedAndTheRoundClosesWithItsQuorum) {
+  const std::string more = "round { min_updates: 2 deadline { seconds: 6 } }\nclient { lease { seconds: 2 } }\n";
+  ASSERT_THAT(cluster_.StartServer(Config(2, 3, kFp32, more)), IsOk());
+  cluster_.proxy().SetRate(Direction::kUp, 2 << 20);
+  StartEchoClients(3, 300'000);
+  ASSERT_OK_AND_ASSIGN(const v1::Status training, cluster_.AwaitStatus([](const v1::Status& now) {
+    return now.round() == 1 && now.round_state() == v1::ROUND_STATE_TRAINING;
+  }));
+  EXPECT_EQ(training.counters().invited(), 3u);
+  cluster_.KillClient(2);
+  ASSERT_OK_AND_ASSIGN(const v1::Status second,
+                       cluster_.AwaitStatus([](const v1::Status& now) { return now.version() >= 1; }));
+  ASSERT_OK_AND_ASSIGN(const std::vector<v1::RoundSummary> rounds, cluster_.Rounds());
+  EXPECT_EQ(rounds[0].counters().folded(), 2u);
+  EXPECT_EQ(rounds[0].counters().dropped() + rounds[0].counters().discarded(), 1u);
+  // It comes back and the run goes on.
+  ASSERT_THAT(cluster_.StartClient("c2", {"--task=echo"}), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Status end, cluster_.AwaitEnd());
+  EXPECT_EQ(end.state(), v1::RUN_STATE_COMPLETED) << end.reason();
+}
+
+}  // namespace
+}  // namespace thinwire

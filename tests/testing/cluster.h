@@ -1,0 +1,83 @@
+// A federation of real processes on this machine, in a folder of its own, for integration tests and benchmarks. Clients
+// reach the server through a proxy, which counts bytes, cuts connections, and outlives the server.
+#ifndef THINWIRE_TESTS_TESTING_CLUSTER_H_
+#define THINWIRE_TESTS_TESTING_CLUSTER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "deploy/local/child_process.h"
+#include "deploy/local/tcp_proxy.h"
+#include "thinwire/v1/control.grpc.pb.h"
+
+namespace thinwire {
+
+// Not thread-safe; used from the main thread.
+class Cluster {
+ public:
+  // Everything goes below `folder`, which must exist: state/, the clients' folders and all logs. `bin` holds the programs.
+  Cluster(std::string folder, std::string bin) : folder_(std::move(folder)), bin_(std::move(bin)) {}
+
+  // Starts a server on free ports with `config`, a FederationConfig in text format without listen and storage.directory,
+  // which are added here; waits until it listens. A second call restarts it on the same state.
+  absl::Status StartServer(const std::string& config, const std::vector<std::string>& flags = {});
+  // SIGKILL, and waits for the end.
+  ProcessExit KillServer();
+  // SIGTERM, and waits.
+  ProcessExit StopServer();
+  ChildProcess& server() { return *server_; }
+  bool has_server() const { return server_.has_value(); }
+
+  // Starts thinwire-client with --server, --state and --client-id set, and `flags`; returns its index.
+  absl::StatusOr<size_t> StartClient(const std::string& id, const std::vector<std::string>& flags);
+  // Ends the client at once, so that another with its id (and state folder) may start.
+  void KillClient(size_t index);
+  ChildProcess& client(size_t index) { return *clients_[index]; }
+  // Waits for every client's end; DEADLINE_EXCEEDED or INTERNAL naming the first that lives on or failed.
+  absl::Status AwaitClients(absl::Duration timeout);
+
+  // Where clients dial, server up or not.
+  TcpProxy& proxy() { return *proxy_; }
+  // The server's own address, around the proxy.
+  const std::string& federation_address() const { return federation_; }
+  const std::string& http_address() const { return http_; }
+  v1::Control::Stub& control() { return *control_; }
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string state() const { return Path("state"); }
+
+  absl::StatusOr<v1::Status> Status();
+  // Follows the run until `predicate` holds; DEADLINE_EXCEEDED, with the last status and the logs' ends, after `timeout`.
+  absl::StatusOr<v1::Status> AwaitStatus(const std::function<bool(const v1::Status&)>& predicate,
+                                         absl::Duration timeout = absl::Seconds(60));
+  absl::StatusOr<v1::Status> AwaitEnd(absl::Duration timeout = absl::Seconds(60));
+  absl::StatusOr<std::vector<v1::RoundSummary>> Rounds();
+  // The ends of all logs, for messages.
+  std::string Logs() const;
+
+ private:
+  absl::Status AwaitEndpoints();
+
+  const std::string folder_;
+  const std::string bin_;
+  std::unique_ptr<TcpProxy> proxy_;
+  std::optional<ChildProcess> server_;
+  std::vector<std::unique_ptr<ChildProcess>> clients_;
+  std::vector<std::string> logs_;
+  std::string federation_;
+  std::string http_;
+  std::unique_ptr<v1::Control::Stub> control_;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_TESTS_TESTING_CLUSTER_H_
