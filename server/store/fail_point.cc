@@ -53,8 +53,8 @@ absl::Status ArmFailPoint(const std::string& text) {
     armed_point = static_cast<int>(point.first);
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat("no fail point '", text, "'; it is NAME or NAME:N, N >= 1, NAME one of ",
-                                                 absl::StrJoin(FailPointNames(), ", ")));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "no fail point '", text, "'; it is NAME or NAME:N, N >= 1, NAME one of ", absl::StrJoin(FailPointNames(), ", ")));
 }
 
 void PassFailPoint(FailPoint point) {

@@ -38,7 +38,8 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path) {
   FileLock lock(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
-    if (error != EWOULDBLOCK) return absl::InternalError(absl::StrCat("cannot lock ", path, ": ", std::strerror(error)));
+    if (error != EWOULDBLOCK)
+      return absl::InternalError(absl::StrCat("cannot lock ", path, ": ", std::strerror(error)));
     return absl::FailedPreconditionError(absl::StrCat(HolderOf(fd), " works on the same state and holds ", path,
                                                       "; stop it, or name another storage.directory"));
   }

@@ -98,8 +98,8 @@ class Journal {
   absl::StatusOr<UpdateRow> ReceiveUpdate(const UpdateRow& update);
   // NOT_FOUND if there is no such assignment.
   absl::Status SetAssignmentState(const std::string& assignment, AssignmentState state, const std::string& reason);
-  // As above, but only if its update has not been received: changes the row if it is still kTraining. Returns the row as
-  // it stands.
+  // As above, but only if its update has not been received: changes the row if it is still kTraining. Returns the row
+  // as it stands.
   absl::StatusOr<UpdateRow> SettleUnreceived(const std::string& assignment, AssignmentState state,
                                              const std::string& reason);
   absl::StatusOr<std::optional<UpdateRow>> FindAssignment(const std::string& assignment);
