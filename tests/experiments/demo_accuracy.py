@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Fashion-MNIST over the demo's federation: FP32 against S1E3M7, accuracy and bytes, mean and spread over seeds.
+
+Each run is a whole federation of processes (thinwire-local). Its result is kept as soon as it is there, so that a broken
+experiment goes on where it stopped. The table goes to docs/results/demo.md.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
+KEPT = os.path.join(TOP, 'out', 'experiments', 'demo-accuracy')
+TABLE = os.path.join(TOP, 'docs', 'results', 'demo.md')
+PLANS = ['fp32', 's1e3m7']
+
+# What thinwire-local is told besides --plan and --seed; the demo's own options are its defaults.
+JOBS = {
+    'demo': {},
+    'plain': {'samples': 20000, 'lr': 0.05, 'momentum': 0},
+}
+
+
+def command(programs, job, plan, seed, out):
+  options = dict(JOBS[job], plan=plan, seed=seed, out=out)
+  return [os.path.join(programs, 'thinwire-local'), '--json'] + [f'--{name}={options[name]}' for name in options]
+
+
+def revision():
+  git = ['git', '-C', TOP]
+  commit = subprocess.run(git + ['rev-parse', '--short', 'HEAD'], capture_output=True, text=True, check=False)
+  changed = subprocess.run(git + ['status', '--porcelain', '--untracked-files=no'], capture_output=True, text=True,
+                           check=False)
+  return commit.stdout.strip() + ('+' if changed.stdout.strip() else '')
+
+
+def run_one(programs, job, plan, seed, fresh):
+  """The result of a run, from its kept row or from running it now."""
+  name = f'{job}-{plan}-{seed}'
+  row_path = os.path.join(KEPT, name + '.json')
+  if os.path.exists(row_path) and not fresh:
+    with open(row_path, encoding='utf-8') as file:
+      return json.load(file), False
+  done = subprocess.run(command(programs, job, plan, seed, os.path.join(KEPT, 'runs', name)), stdout=subprocess.PIPE,
+                        text=True, check=False)
+  if done.returncode != 0:
+    sys.exit(f'{name}: thinwire-local ended with code {done.returncode}; finished runs are kept, start again to go on')
+  row = json.loads(done.stdout)
+  row['revision'] = revision()
+  with open(row_path + '.new', 'w', encoding='utf-8') as file:
+    json.dump(row, file, indent=2)
+  os.replace(row_path + '.new', row_path)
+  return row, True
+
+
+def spread(values):
+  """'0.8612 ± 0.0031 (0.8580..0.8640)': mean, sample standard deviation, range."""
+  deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+  return f'{statistics.mean(values):.4f} ± {deviation:.4f} ({min(values):.4f}..{max(values):.4f})'
+
+
+def megabytes(rows, direction, kind):
+  return f"{statistics.mean(row['trainers'][direction][kind] for row in rows) / 1e6:.3f}"
+
+
+def ratio(rows, above, below):
+  """Both directions together, in percent."""
+  def total(kind):
+    return sum(row['trainers'][direction][kind] for row in rows for direction in ('down', 'up'))
+  return f'{100 * total(above) / total(below):.2f} %'
+
+
+def summary_line(label, rows):
+  cells = [label, spread([row['accuracy'] for row in rows])]
+  for direction in ('down', 'up'):
+    cells += [megabytes(rows, direction, 'payload'), megabytes(rows, direction, 'wire')]
+  cells += [ratio(rows, 'payload', 'fp32_payload'), ratio(rows, 'wire', 'payload'),
+            f"{statistics.mean(row['seconds'] for row in rows):.1f}",
+            f"{max(row['server']['peak_rss_bytes'] for row in rows) / 1e6:.0f} / "
+            f"{max(row['clients']['peak_rss_bytes'] for row in rows) / 1e6:.0f}"]
+  return '| ' + ' | '.join(cells) + ' |'
+
+
+def per_round_lines(job, results, seeds):
+  lines = ['| round | ' + ' | '.join(PLANS) + ' |', '|---' * (len(PLANS) + 1) + '|']
+  rounds = len(results[job, PLANS[0], seeds[0]]['rounds'])
+  for i in range(rounds):
+    cells = []
+    for plan in PLANS:
+      values = [results[job, plan, seed]['rounds'][i]['accuracy'] for seed in seeds]
+      known = [value for value in values if value is not None]
+      cells.append(f'{statistics.mean(known):.4f}' if known else '-')
+    lines.append(f'| {i + 1} | ' + ' | '.join(cells) + ' |')
+  return lines
+
+
+def machine():
+  model = platform.machine()
+  with open('/proc/cpuinfo', encoding='utf-8') as file:
+    model = next((line.split(':', 1)[1].strip() for line in file if line.startswith('model name')), model)
+  return f'{os.cpu_count()} cores of {model}'
+
+
+def table(results, seeds):
+  revisions = ', '.join(sorted({row['revision'] for row in results.values()}))
+  options = results['demo', PLANS[0], seeds[0]]['options']
+  lines = [
+      '# The demo in figures', '',
+      f'Made by `./run experiment demo-accuracy --seeds {len(seeds)}` at {revisions} on {machine()}.', '',
+      f"Fashion-MNIST, {options['clients']} trainers and one evaluator as processes on one machine, partition "
+      f"{options['partition']}, model {options['model']}, {options['rounds']} rounds of {options['local_epochs']} local "
+      f"epoch(s), batch {options['batch']}, one thread per process.", '',
+      f"- **demo**: {options['samples']} samples, SGD at {options['lr']} with momentum {options['momentum']}: the options of "
+      '`./run demo`.',
+      f"- **plain**: {JOBS['plain']['samples']} samples, SGD at {JOBS['plain']['lr']} without momentum.", '',
+      f'Accuracy is that of the last version on the 10,000 test images: mean ± standard deviation (range) over '
+      f'{len(seeds)} seeds, which change weights, partition, order of samples and subset. Bytes are those of all trainers '
+      'in a whole run, mean over seeds; payload is what a budget counts, wire is TCP payload counted by a proxy between '
+      'trainers and server. Seconds run from the start of the first process to the end of the run.', '',
+      '| run | accuracy | down payload MB | down wire MB | up payload MB | up wire MB | payload / FP32 | wire / payload '
+      '| seconds | peak MB server / client |',
+      '|---|---|---|---|---|---|---|---|---|---|']
+  for job in JOBS:
+    for plan in PLANS:
+      lines.append(summary_line(f'{job}, {plan}', [results[job, plan, seed] for seed in seeds]))
+  lines += ['',
+            'The evaluator downloads every version once more; per run '
+            + ', '.join(f"{statistics.mean(results['demo', plan, seed]['evaluator']['down']['wire'] for seed in seeds) / 1e6:.3f} "
+                        f'MB on the wire with {plan}' for plan in PLANS) + ' (demo).']
+  for job in JOBS:
+    lines += ['', f'## Accuracy after each round: {job}', ''] + per_round_lines(job, results, seeds)
+  return '\n'.join(lines) + '\n'
+
+
+def main():
+  parser = argparse.ArgumentParser(prog='./run experiment demo-accuracy', description=__doc__,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--seeds', type=int, default=3, help='runs per row, with seeds 1..N (default 3)')
+  parser.add_argument('--fresh', action='store_true', help='run all again, also what is kept')
+  parser.add_argument('--programs', default=os.path.join(TOP, 'build', 'dev', 'bin'), help='folder of thinwire-local')
+  arguments = parser.parse_args()
+  if arguments.seeds < 1:
+    parser.error('--seeds must be at least 1')
+  os.makedirs(os.path.join(KEPT, 'runs'), exist_ok=True)
+  seeds = list(range(1, arguments.seeds + 1))
+  todo = [(job, plan, seed) for seed in seeds for job in JOBS for plan in PLANS]
+  results = {}
+  for number, (job, plan, seed) in enumerate(todo, 1):
+    print(f'run {number} of {len(todo)}: {job}, {plan}, seed {seed}', flush=True)
+    row, ran = run_one(arguments.programs, job, plan, seed, arguments.fresh)
+    results[job, plan, seed] = row
+    print(f"  {'' if ran else 'kept: '}accuracy {row['accuracy']:.4f} in {row['seconds']:.1f} s", flush=True)
+  text = table(results, seeds)
+  os.makedirs(os.path.dirname(TABLE), exist_ok=True)
+  with open(TABLE, 'w', encoding='utf-8') as file:
+    file.write(text)
+  print(f'\n{text}\nwritten to {os.path.relpath(TABLE)}')
+
+
+if __name__ == '__main__':
+  main()
