@@ -1,0 +1,47 @@
+// Trains and evaluates image classifiers with LibTorch. No LibTorch in this header.
+#ifndef THINWIRE_CLIENT_TRAIN_TORCH_TRAINER_H_
+#define THINWIRE_CLIENT_TRAIN_TORCH_TRAINER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/session/trainer.h"
+#include "client/train/dataset.h"
+
+namespace thinwire {
+
+struct TorchTrainerOptions {
+  std::string model = "cnn";   // one of TorchModelNames()
+  std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
+  int threads = 1;             // for the whole process; with more than 1 results may differ from run to run
+  uint32_t evaluation_batch = 200;
+};
+
+// Names that `TorchTrainerOptions::model` may have, sorted:
+//   mlp      two hidden layers of 200 (199,210 parameters on 28x28 and 10 classes)
+//   cnn      two 5x5 convolutions, one hidden layer of 64 (114,314 parameters on 28x28 and 10 classes)
+//   m22-cnn  six 3x3 convolutions with BatchNorm and dropout (551,722 parameters on 3x32x32 and 10 classes, besides
+//            1,152 BatchNorm statistics and seven counters)
+std::vector<std::string> TorchModelNames();
+
+// A trainer whose model fits the data: `train` for the role of trainer, `test` for the role of evaluator; either may be
+// empty, if not both. Inputs are scaled to [0, 1]; the loss is cross entropy.
+//
+// Its model lists the parameters, then the buffers, each in the order and by the names of PyTorch's named_parameters
+// and named_buffers. Initialize gives the same weights with every LibTorch. Train on the CPU with one thread gives the
+// same bits for the same request and state; momentum starts at zero in each call, Adam's moments too unless
+// `keep_state` is set (they are dropped by a failed call). Train weighs the client by the size of its data set. A loss
+// or weight that is not finite is INVALID_ARGUMENT and names the step and the learning rate; running out of memory is
+// RESOURCE_EXHAUSTED; Evaluate without test data is FAILED_PRECONDITION.
+//
+// INVALID_ARGUMENT, naming value and choices, if model, device or data make no sense; FAILED_PRECONDITION if this
+// LibTorch lacks the device.
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOptions& options, Dataset train,
+                                                          Dataset test);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_CLIENT_TRAIN_TORCH_TRAINER_H_
