@@ -1,0 +1,79 @@
+// What operators graph: Prometheus metrics of a server, with base units (bytes, seconds) and few labels.
+#ifndef THINWIRE_SERVER_HTTP_METRICS_H_
+#define THINWIRE_SERVER_HTTP_METRICS_H_
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "server/round/events.h"
+
+namespace thinwire {
+
+enum class Direction { kDown, kUp };
+
+// What the run is waiting for, as numbers.
+struct WaitingMetrics {
+  uint32_t round = 0;
+  uint64_t version = 0;
+  uint32_t wanted = 0;       // updates the open round waits for
+  uint32_t received = 0;     // of these, durable
+  absl::Duration time_left;  // to the round's deadline; 0 without one
+};
+
+// Thread-safe. Counters start at 0 with the process.
+class Metrics {
+ public:
+  Metrics();
+
+  void AddPayloadBytes(Role role, Direction direction, uint64_t bytes);
+  void AddMessageBytes(Role role, Direction direction, uint64_t bytes);
+  void CountRound(RoundState result);        // kPublished or kFailed
+  void CountUpdate(AssignmentState result);  // a final state
+  // `reason` is one of a fixed set of classes, never text that a client chose.
+  void CountRefusal(const std::string& reason, uint64_t count = 1);
+
+  void SetRunState(RunState state);
+  void SetClients(Role role, size_t live);
+  void SetWaiting(const WaitingMetrics& waiting);
+  void SetQueueDepth(const std::string& queue, size_t depth);
+
+  void ObserveFold(absl::Duration time);
+  // Strategy, new weights, encoded downlink, all synced and journaled.
+  void ObservePublish(absl::Duration time);
+
+  // Prometheus text format.
+  std::string Text() const;
+
+ private:
+  using CounterFamily = prometheus::Family<prometheus::Counter>;
+  using GaugeFamily = prometheus::Family<prometheus::Gauge>;
+
+  prometheus::Registry registry_;
+  CounterFamily& payload_bytes_;
+  CounterFamily& message_bytes_;
+  CounterFamily& rounds_;
+  CounterFamily& updates_;
+  CounterFamily& refusals_;
+  GaugeFamily& run_state_;
+  GaugeFamily& clients_;
+  GaugeFamily& queue_depth_;
+  prometheus::Gauge& round_;
+  prometheus::Gauge& version_;
+  prometheus::Gauge& wanted_;
+  prometheus::Gauge& received_;
+  prometheus::Gauge& time_left_;
+  prometheus::Histogram& fold_;
+  prometheus::Histogram& publish_;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_HTTP_METRICS_H_
