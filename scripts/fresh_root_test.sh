@@ -53,7 +53,7 @@ rm -rf "$root/root/thinwire"
 inside() {
   chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 bash -c "$1"
 }
-inside 'git clone -q /root/thinwire.bundle /root/thinwire && cd /root/thinwire && git checkout -q "$(git rev-parse HEAD)"'
+inside 'git -c advice.detachedHead=false clone -q /root/thinwire.bundle /root/thinwire'
 
 unset EXIT_CODE
 for command in "$@"; do
