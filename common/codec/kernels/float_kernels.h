@@ -1,9 +1,12 @@
-// The inner loops of the float codec. Pure; thread-safe. Buffers need no alignment and must not overlap.
+// The inner loops of the float codec, on the best instruction set of the processor. Every one gives the same bytes as
+// float_kernels_scalar.h. Pure; thread-safe. Buffers need no alignment and must not overlap.
 #ifndef THINWIRE_COMMON_CODEC_KERNELS_FLOAT_KERNELS_H_
 #define THINWIRE_COMMON_CODEC_KERNELS_FLOAT_KERNELS_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "common/codec/codec_spec.h"
 
@@ -24,6 +27,15 @@ bool EncodeFloats(const float* values, size_t count, FloatFormat format, float s
 // The inverse: code's number * scale (one binary32 multiplication). Reads exactly PackedSize(count, width) bytes and
 // does not look at unused bits. False if a code is no number; `out` is then unspecified.
 bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out);
+
+// The instruction sets of this processor that the kernels were built for, the best first. For tests and benchmarks.
+struct KernelTarget {
+  int64_t id;
+  std::string name;
+};
+std::vector<KernelTarget> KernelTargets();
+// Makes all kernels use that one, or the best again if null. Not while another thread runs a kernel.
+void UseKernelTarget(const KernelTarget* target);
 
 }  // namespace thinwire
 
