@@ -18,10 +18,7 @@ class LateUpdates {
   void Remember(const Settle& settle) {
     if (!settle.received) current_[settle.assignment] = settle;
   }
-  void Forget(const std::string& assignment) {
-    current_.erase(assignment);
-    previous_.erase(assignment);
-  }
+
   void NextRound() {
     previous_ = std::move(current_);
     current_.clear();

@@ -35,10 +35,13 @@ void RoundCoordinator::Handle(const ClientGone& event) {
 
 void RoundCoordinator::Handle(const UpdateReceived& event) {
   if (initial_.Receive(event.assignment)) return Emit(PublishInitial{event.assignment});
-  if (round_state_ == RoundState::kTraining && ledger_.Receive(event.assignment)) {
-    return late_.Forget(event.assignment);
-  }
-  if (std::optional<Settle> late = late_.Take(event.assignment)) effects_.push_back(*std::move(late));
+  const bool counts = round_state_ == RoundState::kTraining && ledger_.Receive(event.assignment);
+  std::optional<Settle> late = late_.Take(event.assignment);
+  if (!late.has_value()) return;
+  if (!counts) return Emit(*std::move(late));
+  // It was given up too early: no refusal after all.
+  const auto refusal = refusals_.find(ReasonClass(late->reason));
+  if (refusal != refusals_.end() && --refusal->second == 0) refusals_.erase(refusal);
 }
 
 void RoundCoordinator::Handle(const UpdateFolded& event) { ledger_.FinishFold(event.assignment); }

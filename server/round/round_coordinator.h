@@ -21,7 +21,8 @@
 // the
 //   deadline when too few are left and nobody who could replace them is known. After a restart nobody is known yet, so
 //   a resumed round waits for its deadline.
-// - An update that is durable counts even if its client was given up meanwhile, as long as the round takes updates.
+// - An update that is durable counts even if its assignment was given up meanwhile, as long as the round takes
+// updates.
 #ifndef THINWIRE_SERVER_ROUND_ROUND_COORDINATOR_H_
 #define THINWIRE_SERVER_ROUND_ROUND_COORDINATOR_H_
 

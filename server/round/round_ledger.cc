@@ -53,11 +53,12 @@ const AssignmentRecord& RoundLedger::Invite(const std::string& client) {
 }
 
 void RoundLedger::Restore(const AssignmentRecord& record) {
-  const auto [it, inserted] = entries_.try_emplace(record.id, Entry{record, false});
+  const auto [it, inserted] = entries_.try_emplace(record.id, Entry{record, false, false});
   if (!inserted) return;
   AssignmentRecord& restored = it->second.record;
   if (restored.state == AssignmentState::kFolded) restored.state = AssignmentState::kReceived;
-  if (restored.state == AssignmentState::kReceived) unfolded_.push_back(restored.id);
+  it->second.received = restored.state == AssignmentState::kReceived;
+  if (it->second.received) unfolded_.push_back(restored.id);
   ++counters_.invited;
   ++Counter(restored.state);
 }
@@ -65,8 +66,8 @@ void RoundLedger::Restore(const AssignmentRecord& record) {
 bool RoundLedger::Receive(const std::string& id) {
   Entry* const entry = FindEntry(id);
   if (entry == nullptr) return false;
-  const AssignmentState state = entry->record.state;
-  if (state != AssignmentState::kTraining && state != AssignmentState::kDropped) return false;
+  if (entry->received || entry->record.state == AssignmentState::kDiscarded) return false;
+  entry->received = true;
   Move(entry, AssignmentState::kReceived);
   entry->record.reason.clear();
   unfolded_.push_back(id);

@@ -30,8 +30,8 @@ class RoundLedger {
   // One that the journal remembers. Received and folded ones become kReceived, to be folded (again) in this order.
   void Restore(const AssignmentRecord& record);
 
-  // kTraining -> kReceived; also kDropped -> kReceived: the client was given up, its update came all the same. False,
-  // and nothing happens, from any other state.
+  // -> kReceived, from kTraining, or from kDropped or kFailed if no update had come: it was given up, and the update
+  // came all the same. False, and nothing happens, otherwise.
   bool Receive(const std::string& id);
   // The next received update to fold, as long as fewer than `wanted` are folded or being folded.
   std::optional<std::string> StartFold(uint32_t wanted);
@@ -60,6 +60,7 @@ class RoundLedger {
  private:
   struct Entry {
     AssignmentRecord record;
+    bool received = false;
     bool fold_started = false;
   };
   std::string IdOf(const std::string& client) const;
