@@ -21,8 +21,8 @@
 #include "client/session/heartbeat.h"
 #include "client/session/model_fetch.h"
 #include "client/session/pending_update.h"
-#include "client/session/progress.h"
 #include "client/session/session_observer.h"
+#include "client/session/session_progress.h"
 #include "client/session/sleeper.h"
 #include "client/session/state_folder.h"
 #include "client/session/step_runner.h"
@@ -108,7 +108,7 @@ class ClientSession {
   const SessionOptions options_;
   const SessionParts parts_;
   StepRunner steps_;
-  Progress progress_;
+  SessionProgress progress_;
   ModelFetcher model_;
   PendingUpdates pending_;
   UpdateUploader uploader_;

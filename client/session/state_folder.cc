@@ -46,7 +46,7 @@ absl::StatusOr<std::string> RandomId() {
 
 }  // namespace
 
-absl::Status CheckClientId(absl::string_view id) {
+absl::Status StateFolder::CheckId(absl::string_view id) {
   const auto allowed = [](char c) { return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-'; };
   bool good = !id.empty() && id.size() <= kMaxClientId && absl::ascii_isalnum(id[0]);
   for (const char c : id) good = good && allowed(c);
@@ -68,13 +68,13 @@ absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path, const std
 
 absl::Status StateFolder::ChooseClientId(const std::string& wanted) {
   if (!wanted.empty()) {
-    TW_RETURN_IF_ERROR(CheckClientId(wanted));
+    TW_RETURN_IF_ERROR(CheckId(wanted));
   }
   const std::string file = JoinPath(path_, "client_id");
   if (FileExists(file)) {
     TW_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(file, kMaxIdFile));
     client_id_ = std::string(absl::StripAsciiWhitespace(text));
-    TW_RETURN_IF_ERROR(CheckClientId(client_id_));
+    TW_RETURN_IF_ERROR(CheckId(client_id_));
     if (wanted.empty() || wanted == client_id_) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat("state folder ", path_, " belongs to client '", client_id_,
                                                       "', not '", wanted,

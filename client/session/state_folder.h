@@ -15,15 +15,14 @@
 
 namespace thinwire {
 
-// INVALID_ARGUMENT unless `id` is 1 to 64 characters of [A-Za-z0-9._-], the first a letter or digit.
-absl::Status CheckClientId(absl::string_view id);
-
 // Holds the folder's lock until destroyed. Immutable; thread-safe.
 class StateFolder {
  public:
   // Creates what is missing and locks. `client_id`: empty to take the folder's own or to make a random one (128 bits,
   // hexadecimal). FAILED_PRECONDITION if another process holds the folder or it belongs to another client.
   static absl::StatusOr<StateFolder> Open(const std::string& path, const std::string& client_id);
+  // INVALID_ARGUMENT unless `id` is 1 to 64 characters of [A-Za-z0-9._-], the first a letter or digit.
+  static absl::Status CheckId(absl::string_view id);
   ~StateFolder();
   StateFolder(StateFolder&& other) noexcept;
   StateFolder& operator=(StateFolder&& other) noexcept;

@@ -55,8 +55,8 @@ TEST(StateFolderTest, RefusesIdsThatTheServerWouldNotTake) {
     TemporaryDirectory folder;
     EXPECT_THAT(StateFolder::Open(folder.path(), id), StatusIs(absl::StatusCode::kInvalidArgument)) << id;
   }
-  EXPECT_THAT(CheckClientId(""), StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(CheckClientId("Ward_7.left-side"), IsOk());
+  EXPECT_THAT(StateFolder::CheckId(""), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(StateFolder::CheckId("Ward_7.left-side"), IsOk());
 }
 
 TEST(StateFolderTest, ADamagedIdFileIsAnErrorNotANewIdentity) {

@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "client/session/pending_update.h"
-#include "client/session/progress.h"
+#include "client/session/session_progress.h"
 #include "client/session/update_encoder.h"
 #include "gmock/gmock.h"
 #include "tests/unit/session/session_fixture.h"
@@ -103,7 +103,7 @@ TEST_F(UpdateFilesTest, AModelWithFrozenTensorsCannotStartFromASeed) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("5 frozen values")));
 }
 
-TEST(ProgressTest, SaysBytesRateAndTimeLeft) {
+TEST(SessionProgressTest, SaysBytesRateAndTimeLeft) {
   EXPECT_EQ(DescribeBytes(0), "0 B");
   EXPECT_EQ(DescribeBytes(999), "999 B");
   EXPECT_EQ(DescribeBytes(4200), "4.2 kB");
@@ -116,10 +116,10 @@ TEST(ProgressTest, SaysBytesRateAndTimeLeft) {
   EXPECT_EQ(DescribeTransfer(0, 10, 10, absl::ZeroDuration()), "10 B of 10 B");
 }
 
-TEST(ProgressTest, PassesALineOnOnceInAnIntervalAndKeepsTheNewest) {
+TEST(SessionProgressTest, PassesALineOnOnceInAnIntervalAndKeepsTheNewest) {
   FakeClock clock;
   RecordingObserver observer;
-  Progress progress(&clock, &observer, absl::Seconds(5));
+  SessionProgress progress(&clock, &observer, absl::Seconds(5));
   progress.Begin(SessionState::kTraining, "round 1");
   progress.Update("step 1");
   clock.Advance(absl::Seconds(5));

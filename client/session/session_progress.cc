@@ -1,4 +1,4 @@
-#include "client/session/progress.h"
+#include "client/session/session_progress.h"
 
 #include <cmath>
 
@@ -31,7 +31,7 @@ std::string DescribeTransfer(uint64_t start, uint64_t done, uint64_t total, absl
   return text;
 }
 
-void Progress::Begin(SessionState state, const std::string& detail) {
+void SessionProgress::Begin(SessionState state, const std::string& detail) {
   {
     MutexLock lock(mutex_);
     headline_ = absl::StrCat(SessionStateName(state), detail.empty() ? "" : ", ", detail);
@@ -42,7 +42,7 @@ void Progress::Begin(SessionState state, const std::string& detail) {
   observer_->OnState(state, detail);
 }
 
-bool Progress::Due() {
+bool SessionProgress::Due() {
   MutexLock lock(mutex_);
   const Monotonic now = clock_->Now();
   if (now - reported_ < interval_) return false;
@@ -50,7 +50,7 @@ bool Progress::Due() {
   return true;
 }
 
-void Progress::Update(const std::string& line) {
+void SessionProgress::Update(const std::string& line) {
   {
     MutexLock lock(mutex_);
     line_ = line;
@@ -58,7 +58,7 @@ void Progress::Update(const std::string& line) {
   if (Due()) observer_->OnProgress(line);
 }
 
-void Progress::Transfer(uint64_t start, uint64_t done, uint64_t total) {
+void SessionProgress::Transfer(uint64_t start, uint64_t done, uint64_t total) {
   absl::Duration elapsed;
   {
     MutexLock lock(mutex_);
@@ -67,7 +67,7 @@ void Progress::Transfer(uint64_t start, uint64_t done, uint64_t total) {
   Update(DescribeTransfer(start, done, total, elapsed));
 }
 
-std::string Progress::Activity() const {
+std::string SessionProgress::Activity() const {
   MutexLock lock(mutex_);
   return line_.empty() ? headline_ : absl::StrCat(headline_, ": ", line_);
 }

@@ -1,6 +1,6 @@
 // How far a transfer or a training has got: for the log now and then, for the server with each heartbeat.
-#ifndef THINWIRE_CLIENT_SESSION_PROGRESS_H_
-#define THINWIRE_CLIENT_SESSION_PROGRESS_H_
+#ifndef THINWIRE_CLIENT_SESSION_SESSION_PROGRESS_H_
+#define THINWIRE_CLIENT_SESSION_SESSION_PROGRESS_H_
 
 #include <cstdint>
 #include <string>
@@ -18,10 +18,10 @@ std::string DescribeTransfer(uint64_t start, uint64_t done, uint64_t total, absl
 std::string DescribeBytes(uint64_t bytes);
 
 // Keeps the newest line; passes one in `interval` on to the observer. Thread-safe.
-class Progress {
+class SessionProgress {
  public:
   // `clock` and `observer` must outlive it.
-  Progress(const Clock* clock, SessionObserver* observer, absl::Duration interval)
+  SessionProgress(const Clock* clock, SessionObserver* observer, absl::Duration interval)
       : clock_(clock), observer_(observer), interval_(interval) {}
 
   // A new state begins: its first progress line comes an interval later.
@@ -47,4 +47,4 @@ class Progress {
 
 }  // namespace thinwire
 
-#endif  // THINWIRE_CLIENT_SESSION_PROGRESS_H_
+#endif  // THINWIRE_CLIENT_SESSION_SESSION_PROGRESS_H_

@@ -1,0 +1,59 @@
+#include "client/rpc/channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+constexpr int kKeepaliveMs = 200'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+// gRPC's own reconnecting must not lag behind the session's retry window, which is the one the server chose.
+constexpr int kFirstReconnectMs = 200;
+constexpr int kLastReconnectMs = 1'000;
+
+// Plaintext. The one place to change for another transport security.
+std::shared_ptr<grpc::ChannelCredentials> MakeCredentials() { return grpc::InsecureChannelCredentials(); }
+
+bool IsLoopback(const std::string& server) {
+  return absl::StartsWith(server, "127.") || absl::StartsWith(server, "localhost:") ||
+         absl::StartsWith(server, "[::1]:");
+}
+
+grpc::ChannelArguments Arguments(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
+  // An HTTP proxy that the environment names cannot lead to this machine's own ports.
+  if (IsLoopback(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Clients of one process (tests, simulations) do not share a connection.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return arguments;
+}
+
+}  // namespace
+
+absl::Status CheckServerAddress(const std::string& server) {
+  const size_t colon = server.rfind(':');
+  int port = 0;
+  const bool good = colon != std::string::npos && colon > 0 && server.size() <= 261 &&
+                    absl::SimpleAtoi(server.substr(colon + 1), &port) && port >= 1 && port <= 65535 &&
+                    !absl::StrContains(server, '/');
+  if (good) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("server address '", server, "' must be HOST:PORT with a port in 1..65535, such as 127.0.0.1:9480"));
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& server) {
+  TW_RETURN_IF_ERROR(CheckServerAddress(server));
+  return grpc::CreateCustomChannel(server, MakeCredentials(), Arguments(server));
+}
+
+}  // namespace thinwire

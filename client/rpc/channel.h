@@ -1,0 +1,24 @@
+// The one connection of a program to a server.
+#ifndef THINWIRE_CLIENT_RPC_CHANNEL_H_
+#define THINWIRE_CLIENT_RPC_CHANNEL_H_
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace thinwire {
+
+// INVALID_ARGUMENT unless `server` is HOST:PORT with a port in 1..65535.
+absl::Status CheckServerAddress(const std::string& server);
+
+// A channel that connects lazily and again after every break. Message-size limits are gRPC's defaults. Keepalive pings
+// go out below 210 s, since links in between forget idle connections after 240 s.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& server);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_CLIENT_RPC_CHANNEL_H_

@@ -1,0 +1,193 @@
+#include "client/rpc/grpc_federation_api.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/rpc/federation_convert.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/grpc_status.h"
+
+namespace thinwire {
+namespace {
+
+// Before any rate is known. A message is only seen whole: one of this size passes within the stall limit even at 2
+// kB/s.
+constexpr size_t kFirstDownChunk = 64 * 1024;
+constexpr size_t kFirstUpChunk = 16 * 1024;
+constexpr uint64_t kCommitBytesPerSecond = 4 << 20;
+
+void SetTimeout(absl::Duration timeout, grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(timeout));
+}
+
+// How a transfer ended: by the watchdog, by the caller's own error, or as gRPC says.
+absl::Status TransferStatus(const ProgressWatchdog& watchdog, absl::Duration stall, const absl::Status& own,
+                            const grpc::Status& status) {
+  if (!own.ok()) return own;
+  if (watchdog.stalled() && !status.ok()) {
+    return absl::DeadlineExceededError(absl::StrCat("no byte has moved for ", absl::FormatDuration(stall)));
+  }
+  return FromGrpcStatus(status);
+}
+
+}  // namespace
+
+GrpcFederationApi::GrpcFederationApi(std::shared_ptr<grpc::ChannelInterface> channel, std::string client_id,
+                                     RpcTimeouts timeouts)
+    : stub_(v1::Federation::NewStub(channel)),
+      client_id_(std::move(client_id)),
+      timeouts_(timeouts),
+      down_(kFirstDownChunk),
+      up_(kFirstUpChunk) {}
+
+template <typename Request, typename Response>
+absl::Status GrpcFederationApi::Call(grpc::Status (v1::Federation::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                                                  Response*),
+                                     const Request& request, absl::Duration timeout, Response* response) {
+  grpc::ClientContext context;
+  SetTimeout(timeout, &context);
+  const ActiveCalls::Scope scope(&calls_, &context);
+  return FromGrpcStatus((stub_.get()->*method)(&context, request, response));
+}
+
+absl::StatusOr<JoinReply> GrpcFederationApi::Join(const JoinRequest& request) {
+  v1::JoinResponse response;
+  TW_RETURN_IF_ERROR(Call(&v1::Federation::Stub::Join, ToProto(request), timeouts_.call, &response));
+  TW_ASSIGN_OR_RETURN(JoinReply reply, FromProto(response));
+  if (reply.max_chunk_bytes > 0) {
+    down_.SetLimit(reply.max_chunk_bytes);
+    up_.SetLimit(reply.max_chunk_bytes);
+  }
+  return reply;
+}
+
+absl::StatusOr<AwaitReply> GrpcFederationApi::AwaitAssignment() {
+  v1::AwaitAssignmentRequest request;
+  request.set_client_id(client_id_);
+  v1::AwaitAssignmentResponse response;
+  TW_RETURN_IF_ERROR(Call(&v1::Federation::Stub::AwaitAssignment, request, timeouts_.await, &response));
+  return FromProto(response);
+}
+
+absl::Status GrpcFederationApi::Download(const PayloadRef& payload, uint64_t offset, const Sink& sink) {
+  v1::DownloadRequest request;
+  request.set_client_id(client_id_);
+  request.set_payload_id(std::string(payload.id.AsBytes()));
+  request.set_offset(offset);
+  request.set_max_chunk_bytes(static_cast<uint32_t>(down_.Next()));
+  grpc::ClientContext context;
+  const ActiveCalls::Scope scope(&calls_, &context);
+  ProgressWatchdog watchdog(timeouts_.stall, [&context] { context.TryCancel(); });
+  down_.BeginStream(Clock::System()->Now());
+  const auto reader = stub_->Download(&context, request);
+  absl::Status taken;
+  v1::DownloadResponse response;
+  while (reader->Read(&response)) {
+    if (!taken.ok()) continue;  // drains what was under way
+    down_.Transferred(response.data().size(), Clock::System()->Now());
+    taken = sink(response.data());
+    if (!taken.ok()) context.TryCancel();
+    watchdog.Feed();
+  }
+  const grpc::Status status = reader->Finish();
+  if (watchdog.stalled()) down_.Stalled();
+  return TransferStatus(watchdog, timeouts_.stall, taken, status);
+}
+
+absl::Status GrpcFederationApi::SendChunks(const UploadRequest& request, const Source& source,
+                                           grpc::ClientWriter<v1::UploadRequest>* writer, ProgressWatchdog* watchdog) {
+  v1::UploadRequest message;
+  *message.mutable_header() = ToProto(request, client_id_);
+  up_.BeginStream(Clock::System()->Now());
+  // The header waits for the first chunk, to travel with it.
+  bool open = writer->Write(message, grpc::WriteOptions().set_buffer_hint());
+  uint64_t offset = request.offset;
+  while (open && offset < request.payload.total_size) {
+    TW_RETURN_IF_ERROR(source(offset, up_.Next(), message.mutable_data()));
+    if (message.data().empty()) return absl::InternalError("an upload's source gave no bytes");
+    offset += message.data().size();
+    open = writer->Write(message);
+    watchdog->Feed();
+    up_.Transferred(message.data().size(), Clock::System()->Now());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<UpdateStatus> GrpcFederationApi::Upload(const UploadRequest& request, const Source& source) {
+  grpc::ClientContext context;
+  const ActiveCalls::Scope scope(&calls_, &context);
+  ProgressWatchdog watchdog(timeouts_.stall, [&context] { context.TryCancel(); });
+  v1::UploadResponse response;
+  const auto writer = stub_->Upload(&context, &response);
+  const absl::Status given = SendChunks(request, source, writer.get(), &watchdog);
+  if (!given.ok()) context.TryCancel();
+  writer->WritesDone();
+  watchdog.FeedFor(timeouts_.commit +
+                   absl::Seconds(static_cast<int64_t>(request.payload.total_size / kCommitBytesPerSecond)));
+  const grpc::Status status = writer->Finish();
+  if (watchdog.stalled()) up_.Stalled();
+  TW_RETURN_IF_ERROR(TransferStatus(watchdog, timeouts_.stall, given, status));
+  UpdateStatus reply;
+  TW_ASSIGN_OR_RETURN(reply.state, FromProto(response.state()));
+  reply.received_bytes = request.payload.total_size;
+  reply.reason = response.reason();
+  return reply;
+}
+
+absl::StatusOr<UpdateStatus> GrpcFederationApi::UploadStatus(const std::string& assignment_id,
+                                                             const Digest& payload_id) {
+  v1::UploadStatusRequest request;
+  request.set_client_id(client_id_);
+  request.set_assignment_id(assignment_id);
+  request.set_payload_id(std::string(payload_id.AsBytes()));
+  v1::UploadStatusResponse response;
+  TW_RETURN_IF_ERROR(Call(&v1::Federation::Stub::UploadStatus, request, timeouts_.call, &response));
+  UpdateStatus reply;
+  TW_ASSIGN_OR_RETURN(reply.state, FromProto(response.state()));
+  reply.received_bytes = response.received_bytes();
+  reply.reason = response.reason();
+  return reply;
+}
+
+absl::Status GrpcFederationApi::ReportEvaluation(const std::string& assignment_id, const EvaluateResult& result) {
+  v1::ReportEvaluationRequest request;
+  request.set_client_id(client_id_);
+  request.set_assignment_id(assignment_id);
+  request.set_examples(result.examples);
+  request.set_loss(result.loss);
+  request.set_accuracy(result.accuracy);
+  v1::ReportEvaluationResponse response;
+  return Call(&v1::Federation::Stub::ReportEvaluation, request, timeouts_.call, &response);
+}
+
+absl::Status GrpcFederationApi::ReportFailure(const std::string& assignment_id, const std::string& reason) {
+  v1::ReportFailureRequest request;
+  request.set_client_id(client_id_);
+  request.set_assignment_id(assignment_id);
+  request.set_reason(reason);
+  v1::ReportFailureResponse response;
+  return Call(&v1::Federation::Stub::ReportFailure, request, timeouts_.call, &response);
+}
+
+absl::Status GrpcFederationApi::Heartbeat(const std::string& activity) {
+  v1::HeartbeatRequest request;
+  request.set_client_id(client_id_);
+  request.set_activity(activity);
+  v1::HeartbeatResponse response;
+  return Call(&v1::Federation::Stub::Heartbeat, request, timeouts_.call, &response);
+}
+
+absl::Status GrpcFederationApi::Leave(const std::string& reason) {
+  v1::LeaveRequest request;
+  request.set_client_id(client_id_);
+  request.set_reason(reason);
+  v1::LeaveResponse response;
+  grpc::ClientContext context;  // not among the calls that Cancel ends
+  SetTimeout(timeouts_.leave, &context);
+  return FromGrpcStatus(stub_->Leave(&context, request, &response));
+}
+
+void GrpcFederationApi::Cancel() { calls_.CancelAll(); }
+
+}  // namespace thinwire
