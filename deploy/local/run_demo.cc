@@ -72,7 +72,10 @@ absl::StatusOr<v1::Status> FollowRun(LocalFederation* federation, StatusFollower
     if (IsFinal(status) && (news.end || !status.model_path().empty())) return status;
     if (SignalCame(signal_fd)) return absl::CancelledError("interrupted");
     TW_RETURN_IF_ERROR(federation->CheckProcesses());
-    if (news.end) return absl::UnavailableError(absl::StrCat("the server's status broke off: ", news.end->message()));
+    if (news.end) {
+      return absl::UnavailableError(
+          absl::StrCat("the server's status broke off before the run had ended. ", news.end->message()));
+    }
     const std::string finished = federation->FinishedClient();
     if (!finished.empty() && !deadline) deadline = Now() + kEndNews;
     if (deadline && Now() >= *deadline) {
@@ -146,7 +149,7 @@ absl::StatusOr<RunReport> RunDemo(const DemoOptions& options, const std::string&
   for (const v1::RoundSummary& round : rounds) report.rounds.push_back(ToRoundLine(round));
   federation->StopClients(kGrace);
   // Once more: the clients' last messages count too.
-  TW_ASSIGN_OR_RETURN(status, follower.GetStatus());
+  if (absl::StatusOr<v1::Status> last = follower.GetStatus(); last.ok()) status = std::move(last);
   federation->StopServer(kGrace);
   AddStatus(*status, &report);
   report.trainers = Bytes(status->trainer_traffic(), federation->trainer_wire());
