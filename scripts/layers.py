@@ -36,6 +36,7 @@ ROOMS = {
     'server/http': (['common/base', 'server/round'], ['absl', 'prometheus', 'httplib']),
     'server/service': (ABOVE + ['server/round', 'server/aggregate', 'server/store', 'server/config', 'server/http'],
                        ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
+    'server/daemon': (ABOVE + ['server'], ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
     'client/session': (CORE, ['absl']),
     'client/train': (CORE + ['client/session'], ['absl', 'zlib', 'torch']),
     'client/rpc': (ABOVE + ['client/session'], ['absl', 'grpc', 'protobuf']),
