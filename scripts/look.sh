@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
-bin=build/dev/bin
+bin=${THINWIRE_BIN:-build/dev/bin}
 
 usage() {
   cat <<'EOF'
