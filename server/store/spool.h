@@ -39,47 +39,53 @@ struct SpoolOptions {
   std::string boot_id_path = "/proc/sys/kernel/random/boot_id";
 };
 
-// What the journal knows at start; everything else in the folder is removed.
+// What the journal knows at start. Partial and complete updates of no open assignment are removed.
 struct SpoolContents {
   std::vector<std::string> open_assignments;  // still waiting for their update
   std::vector<std::string> received_files;    // UpdateRow::spool_file of updates in state kReceived
 };
 
+struct SpoolEntry;
 class Spool;
 
 // One connection's turn at one upload. A later Begin for the same assignment takes the upload over; this handle then
-// answers ABORTED. Calls on one handle come one at a time, from any thread.
+// answers ABORTED. Calls on one handle come one at a time, from any thread. The file is open while the handle lives.
 class SpoolUpload {
  public:
+  ~SpoolUpload();
+  SpoolUpload(const SpoolUpload&) = delete;
+  SpoolUpload& operator=(const SpoolUpload&) = delete;
+
   // Bytes that the spool holds. The next Append starts here.
   uint64_t received() const;
   // OUT_OF_RANGE if `offset` is not received(), or the data go past the declared size.
   absl::Status Append(uint64_t offset, absl::string_view data);
   // The update is whole: checks its size (OUT_OF_RANGE if bytes are missing) and the hash of its manifest (DATA_LOSS,
   // and the partial file is gone: the client starts over), syncs, renames, syncs the directory. Returns the file's name
-  // for UpdateRow::spool_file.
+  // for UpdateRow::spool_file. Does nothing but that if the update is complete already.
   absl::StatusOr<std::string> Complete();
 
  private:
   friend class Spool;
-  struct Entry;
-  SpoolUpload(Spool* spool, std::shared_ptr<Entry> entry, uint64_t turn);
-  Spool* spool_;
-  std::shared_ptr<Entry> entry_;
-  uint64_t turn_;
+  SpoolUpload(Spool* spool, std::shared_ptr<SpoolEntry> entry, uint64_t turn);
+  absl::StatusOr<std::string> Seal();
+
+  Spool* const spool_;
+  const std::shared_ptr<SpoolEntry> entry_;
+  const uint64_t turn_;
 };
 
-// Thread-safe. Must outlive its SpoolUploads.
+// Thread-safe; may wait for the disk, except ReceivedBytes and the counters. Must outlive its SpoolUploads.
 class Spool {
  public:
   static absl::StatusOr<std::unique_ptr<Spool>> Open(const SpoolOptions& options, const SpoolContents& contents);
-  ~Spool();
 
   // Bytes held of this very payload: 0 if there are none, or of another payload of that assignment.
   uint64_t ReceivedBytes(const std::string& assignment, const Digest& payload) const;
-  // Takes the assignment's upload over at received(). A new payload id replaces the partial file of another.
-  // INVALID_ARGUMENT for a bad assignment id or impossible sizes, ALREADY_EXISTS if a complete update is here (ask the
-  // journal what became of it), RESOURCE_EXHAUSTED naming the limit.
+  // Takes the assignment's upload over at received(). A new payload id replaces the partial file of another. If this
+  // payload is complete already, all that is left to do is Complete(). INVALID_ARGUMENT for a bad assignment id or
+  // impossible sizes, ALREADY_EXISTS if another complete payload is here (the first one wins), RESOURCE_EXHAUSTED
+  // naming the limit.
   absl::StatusOr<std::unique_ptr<SpoolUpload>> Begin(const std::string& assignment, const PayloadRef& payload);
   // Removes whatever is here of an assignment. OK if nothing is.
   absl::Status Discard(const std::string& assignment);
@@ -91,19 +97,24 @@ class Spool {
 
  private:
   friend class SpoolUpload;
-  using Entry = SpoolUpload::Entry;
+  using EntryPtr = std::shared_ptr<SpoolEntry>;
+
   explicit Spool(const SpoolOptions& options);
   absl::Status Recover(const SpoolContents& contents);
   absl::Status RecoverFile(const std::string& file, const SpoolContents& contents, bool power_lost);
-  absl::StatusOr<std::shared_ptr<Entry>> EntryFor(const std::string& assignment, const PayloadRef& payload)
-      TW_REQUIRES(mutex_);
-  absl::Status CheckRoom(const std::string& assignment, uint64_t more_bytes) const TW_REQUIRES(mutex_);
-  absl::Status Drop(const std::string& assignment) TW_REQUIRES(mutex_);
+  absl::StatusOr<EntryPtr> FindOrAdd(const std::string& assignment, const PayloadRef& payload);
+  absl::Status Reserve(SpoolEntry& entry, uint64_t bytes) TW_REQUIRES(mutex_);
+  // The number of the caller's turn; 0 if the entry cannot serve this payload and its file is gone.
+  absl::StatusOr<uint64_t> TakeTurn(SpoolEntry& entry, const PayloadRef& payload);
+  absl::Status RemoveFileOf(SpoolEntry& entry);
+  // Forgets `entry` if it is still the one of its assignment, and gives its room back.
+  void Forget(const EntryPtr& entry);
+  void NoLongerPartial(SpoolEntry& entry);
 
   const SpoolOptions options_;
   DirectorySyncer directory_syncer_;
-  mutable Mutex mutex_;
-  std::map<std::string, std::shared_ptr<Entry>> entries_ TW_GUARDED_BY(mutex_);  // by assignment
+  mutable Mutex mutex_;  // never held while an entry's own mutex is waited for
+  std::map<std::string, EntryPtr> entries_ TW_GUARDED_BY(mutex_);  // by assignment
   uint64_t total_bytes_ TW_GUARDED_BY(mutex_) = 0;
   uint32_t partial_files_ TW_GUARDED_BY(mutex_) = 0;
 };
