@@ -1,5 +1,7 @@
 #include "deploy/local/progress.h"
 
+#include <sys/ioctl.h>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -22,11 +24,18 @@ std::string Stage(const v1::Status& status) {
     default:
       break;
   }
-  std::string stage = absl::StrCat("round ", status.round(), " of ", status.rounds());
+  std::string stage = absl::StrCat("round ", status.round(), "/", status.rounds());
   if (status.counters().invited() > 0) {
-    absl::StrAppend(&stage, ", ", status.counters().folded(), " of ", status.counters().invited(), " updates");
+    absl::StrAppend(&stage, ", ", status.counters().folded(), "/", status.counters().invited(), " updates");
   }
   return stage;
+}
+
+// A line that wraps cannot be redrawn. Where the width is not known, nothing is cut.
+std::string CutToTerminal(const std::string& line, std::FILE* out) {
+  winsize size{};
+  const bool known = ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  return known ? line.substr(0, size.ws_col - 1u) : line;
 }
 
 }  // namespace
@@ -34,7 +43,7 @@ std::string Stage(const v1::Status& status) {
 std::string ProgressLine(const v1::Status& status, const WireBytes& wire, std::optional<absl::Duration> left) {
   std::string line = Stage(status);
   if (status.has_accuracy()) {
-    absl::StrAppendFormat(&line, " | accuracy %.4f (version %u)", status.accuracy(), status.accuracy_version());
+    absl::StrAppendFormat(&line, " | accuracy %.4f (v%u)", status.accuracy(), status.accuracy_version());
   }
   absl::StrAppendFormat(&line, " | down %.1f MB, up %.1f MB | %u clients", static_cast<double>(wire.down) / 1e6,
                         static_cast<double>(wire.up) / 1e6, status.trainers());
@@ -69,7 +78,7 @@ bool Progress::WorthALine(const v1::Status& status) {
 void Progress::Update(const v1::Status& status, const WireBytes& wire, Monotonic now) {
   const std::string line = ProgressLine(status, wire, TimeLeft(status, now));
   if (terminal_) {
-    std::fprintf(out_, "\r\033[K%s", line.c_str());
+    std::fprintf(out_, "\r\033[K%s", CutToTerminal(line, out_).c_str());
     line_open_ = true;
   } else if (WorthALine(status)) {
     std::fprintf(out_, "%s\n", line.c_str());

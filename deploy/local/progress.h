@@ -13,7 +13,7 @@
 
 namespace thinwire {
 
-// "round 3 of 10, 4 of 10 updates | accuracy 0.7312 (version 2) | down 4.7 MB, up 3.1 MB | 10 clients | 34 s left".
+// "round 3/10, 4/10 updates | accuracy 0.7312 (v2) | down 4.7 MB, up 3.1 MB | 10 clients | 34 s left".
 std::string ProgressLine(const v1::Status& status, const WireBytes& wire, std::optional<absl::Duration> left);
 
 // Rounds done, the updates of the open one counted as parts of it.

@@ -42,7 +42,7 @@ class ProgressTest : public testing::Test {
 
 TEST(ProgressLineTest, TellsRoundAccuracyBytesClientsAndTimeLeft) {
   EXPECT_EQ(ProgressLine(WithAccuracy(Running(3, 4), 0.73125, 2), {3'100'000, 4'700'000}, absl::Seconds(34)),
-            "round 3 of 10, 4 of 10 updates | accuracy 0.7312 (version 2) | down 4.7 MB, up 3.1 MB | 10 clients | "
+            "round 3/10, 4/10 updates | accuracy 0.7312 (v2) | down 4.7 MB, up 3.1 MB | 10 clients | "
             "34 s left");
 }
 
@@ -70,8 +70,8 @@ TEST_F(ProgressTest, APipeGetsALineForEachVersionsAccuracyAndNoMore) {
   progress.Update(WithAccuracy(Running(2, 1), 0.5, 1), {}, absl::Seconds(3));
   progress.End();
   EXPECT_EQ(Written(),
-            "round 1 of 10, 0 of 10 updates | down 0.0 MB, up 0.0 MB | 10 clients\n"
-            "round 2 of 10, 0 of 10 updates | accuracy 0.5000 (version 1) | down 0.0 MB, up 0.0 MB | 10 clients | "
+            "round 1/10, 0/10 updates | down 0.0 MB, up 0.0 MB | 10 clients\n"
+            "round 2/10, 0/10 updates | accuracy 0.5000 (v1) | down 0.0 MB, up 0.0 MB | 10 clients | "
             "18 s left\n");
 }
 
@@ -81,8 +81,8 @@ TEST_F(ProgressTest, ATerminalGetsOneLineDrawnAgainAndAgain) {
   progress.Update(Running(1, 5), {}, absl::Seconds(1));
   progress.End();
   EXPECT_EQ(Written(),
-            "\r\033[Kround 1 of 10, 0 of 10 updates | down 0.0 MB, up 0.0 MB | 10 clients"
-            "\r\033[Kround 1 of 10, 5 of 10 updates | down 0.0 MB, up 0.0 MB | 10 clients | 19 s left\n");
+            "\r\033[Kround 1/10, 0/10 updates | down 0.0 MB, up 0.0 MB | 10 clients"
+            "\r\033[Kround 1/10, 5/10 updates | down 0.0 MB, up 0.0 MB | 10 clients | 19 s left\n");
 }
 
 }  // namespace
