@@ -1,0 +1,58 @@
+// Federation.AwaitAssignment: held, without a thread, until the driver has an answer.
+#ifndef THINWIRE_SERVER_SERVICE_AWAIT_REACTOR_H_
+#define THINWIRE_SERVER_SERVICE_AWAIT_REACTOR_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "common/rpc/grpc_status.h"
+#include "server/service/service_parts.h"
+#include "thinwire/v1/federation.pb.h"
+
+namespace thinwire {
+
+// The driver answers exactly once; a cancelled call goes by its number, so the driver never touches one that is gone.
+class AwaitReactor final : public grpc::ServerUnaryReactor {
+ public:
+  AwaitReactor(ServiceParts* parts, const v1::AwaitAssignmentRequest& request, v1::AwaitAssignmentResponse* response)
+      : parts_(parts),
+        client_(request.client_id()),
+        role_(parts->run->clients->RoleOf(client_)),
+        id_(NextId()),
+        response_(response) {
+    parts_->run->traffic->AddMessage(role_, Direction::kUp, request.ByteSizeLong());
+  }
+  // Call once, after construction.
+  void Begin() {
+    parts_->desk->Await({id_, client_, [this](auto answer) { Answer(std::move(answer)); }});
+  }
+
+  void OnCancel() override { parts_->desk->CancelAwait(client_, id_); }
+  void OnDone() override { delete this; }
+
+ private:
+  static uint64_t NextId() {
+    static std::atomic<uint64_t> next{1};
+    return next++;
+  }
+  void Answer(absl::StatusOr<v1::AwaitAssignmentResponse> answer) {
+    if (answer.ok()) {
+      *response_ = *std::move(answer);
+      parts_->run->traffic->AddMessage(role_, Direction::kDown, response_->ByteSizeLong());
+    }
+    Finish(ToGrpcStatus(answer.status()));
+  }
+
+  ServiceParts* const parts_;
+  const std::string client_;
+  const Role role_;
+  const uint64_t id_;
+  v1::AwaitAssignmentResponse* const response_;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_SERVICE_AWAIT_REACTOR_H_

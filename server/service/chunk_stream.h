@@ -1,0 +1,70 @@
+// A server stream that sends a file's bytes, chunk after chunk.
+#ifndef THINWIRE_SERVER_SERVICE_CHUNK_STREAM_H_
+#define THINWIRE_SERVER_SERVICE_CHUNK_STREAM_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/rpc/grpc_status.h"
+#include "server/service/service_parts.h"
+
+namespace thinwire {
+
+// One step at a time: either a task on the I/O pool reads a chunk, or gRPC writes it; each hands over to the other. So
+// there is one chunk in memory per stream, a slow client stops the reading, and no lock is needed. A client that has
+// gone is noticed when its write fails.
+template <typename Response>
+class ChunkStream : public grpc::ServerWriteReactor<Response> {
+ public:
+  explicit ChunkStream(ServiceParts* parts) : parts_(parts) {}
+  ~ChunkStream() override {
+    if (counted_) --parts_->open_downloads;
+  }
+
+  // Call once, after construction. The stream deletes itself when it is done.
+  void Begin() {
+    counted_ = true;
+    if (++parts_->open_downloads > kMaxOpenDownloads) {
+      return End(absl::ResourceExhaustedError("too many downloads are open: come back in a moment"));
+    }
+    Schedule([this] { return Open(); });
+  }
+
+  void OnWriteDone(bool ok) final {
+    if (!ok) return End(absl::CancelledError("the client has gone"));
+    Sent(response_);
+    Schedule([] { return absl::OkStatus(); });
+  }
+  void OnDone() final { delete this; }
+
+ protected:
+  // Finds what to send. On the I/O pool.
+  virtual absl::Status Open() = 0;
+  // Fills the next message; false at the end. On the I/O pool.
+  virtual absl::StatusOr<bool> Fill(Response* response) = 0;
+  // The message is on its way. Must not block.
+  virtual void Sent(const Response&) {}
+
+  ServiceParts* const parts_;
+
+ private:
+  template <typename Prepare>
+  void Schedule(Prepare prepare) {
+    parts_->run->io->Run([this, prepare] {
+      absl::Status status = parts_->leaving ? ServerLeaving() : prepare();
+      if (!status.ok()) return End(status);
+      const absl::StatusOr<bool> more = Fill(&response_);
+      if (!more.ok() || !*more) return End(more.status());
+      this->StartWrite(&response_);
+    });
+  }
+  void End(const absl::Status& status) { this->Finish(ToGrpcStatus(status)); }
+
+  Response response_;
+  bool counted_ = false;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_SERVICE_CHUNK_STREAM_H_

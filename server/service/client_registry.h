@@ -1,0 +1,74 @@
+// The clients that have joined this process, and their leases. It lives in memory: after a restart clients join again.
+#ifndef THINWIRE_SERVER_SERVICE_CLIENT_REGISTRY_H_
+#define THINWIRE_SERVER_SERVICE_CLIENT_REGISTRY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/mutex.h"
+#include "common/tensor/model_spec.h"
+#include "server/round/events.h"
+
+namespace thinwire {
+
+struct ClientInfo {
+  std::string id;
+  Role role = Role::kTrainer;
+  uint64_t examples = 0;                   // the most that one of its updates may weigh
+  std::shared_ptr<const ModelSpec> model;  // nullptr: takes whatever model the run has
+  bool told_model = false;                 // the answer to its Join carried the run's model
+  std::string software;
+  std::string activity;  // as of its last heartbeat
+};
+
+// Thread-safe.
+class ClientRegistry {
+ public:
+  explicit ClientRegistry(absl::Duration lease) : lease_(lease) {}
+
+  // Joins, or joins again; the newest word counts.
+  void Put(ClientInfo info, Monotonic now);
+  // A client that holds work from before a restart: until it joins, only its lease is known.
+  void Expect(const std::string& id, Monotonic now);
+  // Renews the lease; false if the client has not joined.
+  bool Touch(const std::string& id, Monotonic now);
+  bool SetActivity(const std::string& id, const std::string& activity, Monotonic now);
+  std::optional<ClientInfo> Find(const std::string& id) const;
+  // The role that its bytes are counted under; a stranger's count as a trainer's.
+  Role RoleOf(const std::string& id) const;
+  void Remove(const std::string& id);
+  std::vector<ClientInfo> Joined() const;
+
+  size_t live(Role role) const;
+  // No lease ends before this; InfiniteDuration without leases.
+  Monotonic NextExpiry() const;
+  // Removes and returns those silent for the whole lease.
+  std::vector<std::string> TakeExpired(Monotonic now);
+
+ private:
+  struct Entry {
+    ClientInfo info;
+    bool joined = false;
+    Monotonic last_seen;
+  };
+  void RemoveLocked(std::map<std::string, Entry>::iterator it) TW_REQUIRES(mutex_);
+  size_t& LiveLocked(Role role) TW_REQUIRES(mutex_) { return role == Role::kTrainer ? trainers_ : evaluators_; }
+
+  const absl::Duration lease_;
+  mutable Mutex mutex_;
+  std::map<std::string, Entry> entries_ TW_GUARDED_BY(mutex_);
+  size_t trainers_ TW_GUARDED_BY(mutex_) = 0;
+  size_t evaluators_ TW_GUARDED_BY(mutex_) = 0;
+  // A lower bound: signs of life only move leases back, so looking through all entries is due no earlier than this.
+  Monotonic next_expiry_ TW_GUARDED_BY(mutex_) = absl::InfiniteDuration();
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_SERVICE_CLIENT_REGISTRY_H_

@@ -1,0 +1,74 @@
+#include "server/service/control_service.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/base/status_macros.h"
+#include "common/rpc/grpc_status.h"
+#include "server/service/export_reactor.h"
+#include "server/service/round_summary.h"
+#include "server/service/watch_reactor.h"
+
+namespace thinwire {
+namespace {
+
+constexpr uint32_t kMaxRounds = 1000;
+
+absl::Status Busy() { return absl::UnavailableError("the server is leaving or overloaded: come back in a moment"); }
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest*,
+                                                    v1::GetStatusResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const bool taken = parts_->driver->TryRun([this, reactor, response] {
+    *response->mutable_status() = parts_->driver->StatusNow();
+    reactor->Finish(grpc::Status::OK);
+  });
+  if (!taken) reactor->Finish(ToGrpcStatus(Busy()));
+  return reactor;
+}
+
+grpc::ServerWriteReactor<v1::WatchStatusResponse>* ControlService::WatchStatus(grpc::CallbackServerContext*,
+                                                                               const v1::WatchStatusRequest*) {
+  auto* const reactor = new WatchReactor(parts_->run->board);
+  reactor->Begin();
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ControlService::ListRounds(grpc::CallbackServerContext* context,
+                                                     const v1::ListRoundsRequest* request,
+                                                     v1::ListRoundsResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const bool taken = parts_->run->io->TryRun(
+      [this, reactor, request, response] { reactor->Finish(ToGrpcStatus(FillRounds(*request, response))); });
+  if (!taken) reactor->Finish(ToGrpcStatus(Busy()));
+  return reactor;
+}
+
+absl::Status ControlService::FillRounds(const v1::ListRoundsRequest& request, v1::ListRoundsResponse* response) {
+  const uint32_t limit = request.max_rounds() == 0 ? kMaxRounds : std::min(request.max_rounds(), kMaxRounds);
+  TW_ASSIGN_OR_RETURN(std::vector<RoundRow> rows, parts_->run->journal->Rounds(request.first_round(), limit));
+  const std::shared_ptr<const StatusSnapshot> now = parts_->run->board->Latest();
+  for (RoundRow& row : rows) {
+    // The board is fresher than the journal, but a row that is closed is closed.
+    const bool open = row.state != RoundState::kPublished && row.state != RoundState::kFailed;
+    if (open && now->open_round.has_value() && now->open_round->round == row.round) row = *now->open_round;
+    std::optional<EvaluationRow> evaluation;
+    if (row.version.has_value()) {
+      TW_ASSIGN_OR_RETURN(evaluation, parts_->run->journal->FindEvaluation(*row.version));
+    }
+    TW_ASSIGN_OR_RETURN(*response->add_rounds(), MakeSummary(row, evaluation));
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerWriteReactor<v1::ExportModelResponse>* ControlService::ExportModel(grpc::CallbackServerContext*,
+                                                                               const v1::ExportModelRequest* request) {
+  auto* const reactor = new ExportReactor(parts_, *request);
+  reactor->Begin();
+  return reactor;
+}
+
+}  // namespace thinwire

@@ -1,0 +1,138 @@
+#include "server/service/federation_server.h"
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+// Chunks wait for disks and syncs, not for cores; syncs that wait together share one.
+constexpr int kIoThreads = 8;
+constexpr size_t kMaxQueuedTasks = 8192;
+// Calls that do not end by themselves when the server leaves are cut after this.
+constexpr std::chrono::milliseconds kShutdownGrace(500);
+// A connection that has been silent is probed, so that one that is dead is noticed.
+constexpr int kKeepaliveMs = 30'000;
+constexpr int kMinPingIntervalMs = 5'000;
+
+int WorkerThreads() { return std::max(2, static_cast<int>(std::thread::hardware_concurrency())); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FederationServer>> FederationServer::Start(const ServerOptions& options,
+                                                                          StateDirectory state) {
+  std::unique_ptr<FederationServer> server(new FederationServer(options, std::move(state)));
+  server->driver_.Start();
+  TW_RETURN_IF_ERROR(server->Listen());
+  return server;
+}
+
+FederationServer::FederationServer(const ServerOptions& options, StateDirectory state)
+    : state_(std::move(state)),
+      traffic_(&metrics_),
+      clients_(options.config.lease),
+      workers_(WorkerThreads(), kMaxQueuedTasks),
+      io_(kIoThreads, kMaxQueuedTasks),
+      parts_{options.config,      options.clock,      state_.journal.get(),
+             state_.models.get(), state_.spool.get(), &metrics_,
+             &traffic_,           &clients_,          &board_,
+             &uploads_,           &workers_,          &io_,
+             options.hold_time},
+      driver_(parts_, state_.restored, options.observer),
+      desk_(parts_, &driver_),
+      federation_service_(&service_parts_),
+      control_service_(&service_parts_) {
+  traffic_.Restore(state_.restored.traffic);
+  service_parts_.run = &parts_;
+  service_parts_.driver = &driver_;
+  service_parts_.desk = &desk_;
+}
+
+FederationServer::~FederationServer() { Shutdown(); }
+
+absl::Status FederationServer::Listen() {
+  const v1::ListenConfig& listen = parts_.config.proto.listen();
+  TW_ASSIGN_OR_RETURN(federation_,
+                      Serve("listen.federation", listen.federation(), &federation_service_, &endpoints_.federation));
+  TW_ASSIGN_OR_RETURN(control_, Serve("listen.control", listen.control(), &control_service_, &endpoints_.control));
+  TW_ASSIGN_OR_RETURN(const HostPort http, ParseHostPort(listen.http()));
+  TW_ASSIGN_OR_RETURN(
+      http_, HttpServer::Start(http.host, http.port, {[this] { return MetricsPage(); }, [this] { return Ready(); }}));
+  endpoints_.http = absl::StrCat(http.host, ":", http_->port());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<grpc::Server>> FederationServer::Serve(const std::string& field,
+                                                                      const std::string& address,
+                                                                      grpc::Service* service, std::string* endpoint) {
+  TW_ASSIGN_OR_RETURN(const HostPort host_port, ParseHostPort(address));
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second server on the port is an error, not a sharer
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
+  builder.RegisterService(service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat(field, ": cannot listen on ", address,
+                                               "; another program may hold the port, or the host is not this "
+                                               "machine's: name a free one"));
+  }
+  *endpoint = absl::StrCat(host_port.host, ":", port);
+  return server;
+}
+
+void FederationServer::Shutdown() {
+  if (std::exchange(down_, true)) return;
+  service_parts_.leaving = true;
+  driver_.StopAdmitting();
+  uploads_.EndAll(ServerLeaving());
+  board_.Close();
+  const auto deadline = std::chrono::system_clock::now() + kShutdownGrace;
+  for (const auto& server : {federation_.get(), control_.get()}) {
+    if (server != nullptr) server->Shutdown(deadline);
+  }
+  http_.reset();
+  io_.Shutdown();
+  workers_.Shutdown();
+  driver_.Shutdown();
+}
+
+std::string FederationServer::MetricsPage() {
+  const std::shared_ptr<const StatusSnapshot> now = board_.Latest();
+  WaitingMetrics waiting;
+  waiting.round = now->status.round();
+  waiting.version = now->status.version();
+  if (now->open_round.has_value()) {
+    waiting.wanted = parts_.config.round.clients;
+    waiting.received = now->status.counters().folding() + now->status.counters().folded();
+    waiting.time_left = std::max(now->deadline - parts_.clock->Now(), absl::ZeroDuration());
+  }
+  metrics_.SetWaiting(waiting);
+  metrics_.SetClients(Role::kTrainer, clients_.live(Role::kTrainer));
+  metrics_.SetClients(Role::kEvaluator, clients_.live(Role::kEvaluator));
+  metrics_.SetQueueDepth("driver", driver_.QueueDepth());
+  metrics_.SetQueueDepth("workers", workers_.QueueDepth());
+  metrics_.SetQueueDepth("io", io_.QueueDepth());
+  return metrics_.Text();
+}
+
+absl::Status FederationServer::Ready() const {
+  if (service_parts_.leaving) return ServerLeaving();
+  TW_RETURN_IF_ERROR(state_.journal->LoadRun().status());
+  const v1::Status status = board_.Latest()->status;
+  if (status.state() != v1::RUN_STATE_FAILED) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the run has failed: ", status.reason()));
+}
+
+}  // namespace thinwire

@@ -1,0 +1,51 @@
+// Upload streams that are open, so that they can be counted, taken over and ended from outside.
+#ifndef THINWIRE_SERVER_SERVICE_OPEN_UPLOADS_H_
+#define THINWIRE_SERVER_SERVICE_OPEN_UPLOADS_H_
+
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/mutex.h"
+#include "thinwire/v1/federation.pb.h"
+
+namespace thinwire {
+
+class UploadStream {
+ public:
+  virtual ~UploadStream() = default;
+  // Finishes the stream with this outcome as soon as it may; nothing if it has finished. Does not block, and does not
+  // call OpenUploads.
+  virtual void End(const absl::StatusOr<v1::UploadResponse>& outcome) = 0;
+};
+
+// Thread-safe. A stream must call Leave before it is destroyed.
+class OpenUploads {
+ public:
+  // More than this many at once are refused: each may hold one chunk in memory.
+  static constexpr size_t kMaxOpen = 1024;
+
+  explicit OpenUploads(size_t limit = kMaxOpen) : limit_(limit) {}
+
+  // RESOURCE_EXHAUSTED at the limit, UNAVAILABLE after EndAll. An older upload of the same assignment is ended ABORTED:
+  // its client has lost that connection, whether this machine knows it or not.
+  absl::Status Enter(const std::string& assignment, UploadStream* stream);
+  void Leave(const std::string& assignment, const UploadStream* stream);
+  // Ends the assignment's upload, if one is open.
+  void End(const std::string& assignment, const absl::StatusOr<v1::UploadResponse>& outcome);
+  // Ends all and admits no more.
+  void EndAll(const absl::Status& status);
+  size_t size() const;
+
+ private:
+  const size_t limit_;
+  mutable Mutex mutex_;
+  std::map<std::string, UploadStream*> streams_ TW_GUARDED_BY(mutex_);  // by assignment
+  bool closed_ TW_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_SERVICE_OPEN_UPLOADS_H_

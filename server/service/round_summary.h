@@ -1,0 +1,23 @@
+// States and rounds as the Control service shows them.
+#ifndef THINWIRE_SERVER_SERVICE_ROUND_SUMMARY_H_
+#define THINWIRE_SERVER_SERVICE_ROUND_SUMMARY_H_
+
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "server/round/round_coordinator.h"
+#include "server/store/journal.h"
+#include "thinwire/v1/control.pb.h"
+
+namespace thinwire {
+
+v1::RunState ToProto(RunState state);
+v1::RoundState ToProto(RoundState state);
+v1::RoundCounters ToProto(const RoundCounters& counters);
+
+// DATA_LOSS if the row's traffic is damaged.
+absl::StatusOr<v1::RoundSummary> MakeSummary(const RoundRow& row, const std::optional<EvaluationRow>& evaluation);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_SERVICE_ROUND_SUMMARY_H_

@@ -1,0 +1,31 @@
+#include "server/service/round_work.h"
+
+#include "common/base/status_macros.h"
+#include "server/aggregate/fixed_point.h"
+
+namespace thinwire {
+
+absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, const ModelStore& models,
+                                                           double max_update_norm) {
+  std::shared_ptr<RoundWork> work(new RoundWork());
+  work->round_ = row.round;
+  work->max_update_norm_ = max_update_norm;
+  work->spec_ = models.spec();
+  TW_ASSIGN_OR_RETURN(work->base_, models.Downlink(row.base_version));
+  TW_ASSIGN_OR_RETURN(const FixedPoint fixed_point, ParseFixedPoint(row.fixed_point));
+  TW_ASSIGN_OR_RETURN(work->accumulator_, Accumulator::Create(*work->spec_, fixed_point));
+  return work;
+}
+
+absl::StatusOr<FoldReport> RoundWork::Fold(const UpdateRow& update, const std::string& path) {
+  FoldRequest request;
+  request.path = path;
+  request.payload = update.payload;
+  request.base = &base_->reader();
+  request.base_id = base_->ref().id;
+  request.weight = update.examples;
+  request.max_norm = max_update_norm_;
+  return FoldUpdate(*spec_, request, accumulator_.get());
+}
+
+}  // namespace thinwire

@@ -1,0 +1,46 @@
+// What the workers of one round share: the rules, R, and the sum.
+#ifndef THINWIRE_SERVER_SERVICE_ROUND_WORK_H_
+#define THINWIRE_SERVER_SERVICE_ROUND_WORK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/tensor/model_spec.h"
+#include "server/aggregate/accumulator.h"
+#include "server/aggregate/folder.h"
+#include "server/store/journal.h"
+#include "server/store/model_store.h"
+
+namespace thinwire {
+
+// Immutable but for the accumulator; thread-safe. Workers hold it by shared_ptr, so that a fold that is still running
+// when its round ends harms nothing.
+class RoundWork {
+ public:
+  // `row` holds the journaled rules of the round. Errors: those of the model store, the journal's and the
+  // accumulator's.
+  static absl::StatusOr<std::shared_ptr<RoundWork>> Open(const RoundRow& row, const ModelStore& models,
+                                                         double max_update_norm);
+
+  // Checks the spooled update at `path` and adds it to the sum. Errors as FoldUpdate.
+  absl::StatusOr<FoldReport> Fold(const UpdateRow& update, const std::string& path);
+
+  uint32_t round() const { return round_; }
+  const Accumulator& accumulator() const { return *accumulator_; }
+
+ private:
+  RoundWork() = default;
+
+  uint32_t round_ = 0;
+  double max_update_norm_ = 0;
+  std::shared_ptr<const ModelSpec> spec_;
+  std::shared_ptr<const StoredPayload> base_;  // R
+  std::unique_ptr<Accumulator> accumulator_;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_SERVICE_ROUND_WORK_H_

@@ -1,0 +1,172 @@
+#include "server/service/upload_reactor.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/grpc_status.h"
+#include "common/wire/convert.h"
+#include "server/service/chunks.h"
+#include "server/service/update_states.h"
+
+namespace thinwire {
+
+void UploadReactor::OnReadDone(bool ok) {
+  {
+    MutexLock lock(mutex_);
+    if (finished_) return;
+    working_ = true;
+  }
+  if (!ok) {
+    if (!has_header_) return Conclude(absl::InvalidArgumentError("the stream ended before its header"));
+    return parts_->run->io->Run([this] { Complete(); });
+  }
+  if (!has_header_) return TakeHeader();
+  TakeChunk();
+}
+
+void UploadReactor::OnCancel() { End(absl::CancelledError("the client has ended its call")); }
+
+void UploadReactor::OnDone() {
+  if (entered_) parts_->run->uploads->Leave(header_.assignment_id(), this);
+  // Whoever called Finish may still hold the lock.
+  { MutexLock lock(mutex_); }
+  delete this;
+}
+
+void UploadReactor::End(const Outcome& outcome) {
+  MutexLock lock(mutex_);
+  if (finished_) return;
+  if (!ending_.has_value()) ending_ = outcome;
+  if (!working_) FinishLocked(*ending_);
+}
+
+void UploadReactor::ReadNext() {
+  MutexLock lock(mutex_);
+  working_ = false;
+  if (ending_.has_value()) return FinishLocked(*ending_);
+  StartRead(&request_);
+}
+
+void UploadReactor::Conclude(const Outcome& outcome) {
+  MutexLock lock(mutex_);
+  working_ = false;
+  FinishLocked(outcome);
+}
+
+void UploadReactor::FinishLocked(const Outcome& outcome) {
+  finished_ = true;
+  if (outcome.ok()) {
+    *response_ = *outcome;
+    parts_->run->traffic->AddMessage(role_, Direction::kDown, response_->ByteSizeLong());
+  }
+  Finish(ToGrpcStatus(outcome.status()));
+}
+
+void UploadReactor::TakeHeader() {
+  if (!request_.has_header()) return Conclude(absl::InvalidArgumentError("the first message must be the header"));
+  has_header_ = true;
+  header_ = std::move(*request_.mutable_header());
+  role_ = parts_->run->clients->RoleOf(header_.client_id());
+  parts_->run->traffic->AddMessage(role_, Direction::kUp, request_.ByteSizeLong() + header_.ByteSizeLong());
+  // Nobody else looks at this before OnDone, which comes after the work.
+  entered_ = true;
+  parts_->desk->AdmitUpload(header_, this, [this](const auto& admission) { Admitted(admission); });
+}
+
+void UploadReactor::Admitted(const absl::StatusOr<ClientDesk::Admission>& admission) {
+  if (!admission.ok()) return Conclude(admission.status());
+  admission_ = *admission;
+  if (admission_.receipt.has_value()) return Conclude(*admission_.receipt);
+  parts_->run->io->Run([this] {
+    const absl::Status status = OpenSpool();
+    if (status.ok()) return ReadNext();
+    Conclude(absl::IsAlreadyExists(status) ? EarlierReceipt() : status);
+  });
+}
+
+absl::Status UploadReactor::OpenSpool() {
+  TW_ASSIGN_OR_RETURN(const PayloadRef payload, FromProto(header_.payload()));
+  TW_ASSIGN_OR_RETURN(upload_, parts_->run->spool->Begin(header_.assignment_id(), payload));
+  const uint64_t received = upload_->received();
+  if (header_.offset() == received) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("offset is ", header_.offset(), "; the server holds ", received,
+                                                    " bytes of this payload: ask UploadStatus and go on there"));
+}
+
+void UploadReactor::TakeChunk() {
+  const size_t size = request_.data().size();
+  parts_->run->traffic->AddMessage(role_, Direction::kUp, request_.ByteSizeLong());
+  parts_->run->traffic->AddPayload(role_, Direction::kUp, size);
+  parts_->run->clients->Touch(header_.client_id(), parts_->run->clock->Now());
+  if (request_.part_case() != v1::UploadRequest::kData || size == 0 || size > kMaxChunkBytes) {
+    return Conclude(absl::InvalidArgumentError(absl::StrCat("after the header come chunks of 1..", kMaxChunkBytes,
+                                                            " bytes; this message has ", size, " bytes of data")));
+  }
+  parts_->run->io->Run([this] {
+    const absl::Status status = WriteChunk();
+    if (status.ok()) return ReadNext();
+    Conclude(status);
+  });
+}
+
+absl::Status UploadReactor::WriteChunk() {
+  const uint64_t end = upload_->received() + request_.data().size();
+  if (end > header_.payload().total_size()) {
+    return absl::InvalidArgumentError(absl::StrCat("the chunk ends at byte ", end, "; the header declared ",
+                                                   header_.payload().total_size(), " bytes"));
+  }
+  return upload_->Append(upload_->received(), request_.data());
+}
+
+void UploadReactor::Complete() { Conclude(CompleteNow()); }
+
+UploadReactor::Outcome UploadReactor::CompleteNow() {
+  const uint64_t received = upload_->received();
+  if (received < header_.payload().total_size()) {
+    if (context_->IsCancelled()) return absl::CancelledError("the client has gone");
+    return absl::FailedPreconditionError(absl::StrCat("the stream ended at byte ", received, " of ",
+                                                      header_.payload().total_size(),
+                                                      ": ask UploadStatus and go on there"));
+  }
+  TW_ASSIGN_OR_RETURN(const std::string file, upload_->Complete());
+  parts_->run->traffic->AddFp32Payload(role_, Direction::kUp, admission_.fp32_size);
+  return Receive(file);
+}
+
+UploadReactor::Outcome UploadReactor::Receive(const std::string& file) {
+  UpdateRow update;
+  update.assignment.id = header_.assignment_id();
+  update.assignment.client = header_.client_id();
+  update.assignment.kind = admission_.kind;
+  TW_ASSIGN_OR_RETURN(update.payload, FromProto(header_.payload()));
+  update.spool_file = file;
+  update.examples = header_.examples();
+  update.train_loss = header_.train_loss();
+  update.train_time = FromProto(header_.train_time()).value_or(absl::ZeroDuration());
+  const absl::StatusOr<UpdateRow> row = parts_->run->journal->ReceiveUpdate(update);
+  if (!row.ok() || row->assignment.state != AssignmentState::kReceived) {
+    const absl::Status discarded = parts_->run->spool->Discard(update.assignment.id);
+    if (!discarded.ok())
+      spdlog::warn("spool file stays assignment={} error=\"{}\"", update.assignment.id, discarded.ToString());
+    if (!row.ok()) return row.status();
+    return ReceiptOf(row->assignment, parts_->run->config.late);
+  }
+  spdlog::debug("received assignment={} client={} payload_bytes={}", update.assignment.id, header_.client_id(),
+                update.payload.total_size);
+  parts_->driver->Post(UpdateReceived{update.assignment.id});
+  return ReceiptOf(row->assignment, parts_->run->config.late);
+}
+
+UploadReactor::Outcome UploadReactor::EarlierReceipt() {
+  TW_ASSIGN_OR_RETURN(const std::optional<UpdateRow> row,
+                      parts_->run->journal->FindAssignment(header_.assignment_id()));
+  if (row.has_value() && row->assignment.state != AssignmentState::kTraining) {
+    return ReceiptOf(row->assignment, parts_->run->config.late);
+  }
+  return absl::AbortedError("another upload of this assignment is being completed: ask UploadStatus");
+}
+
+}  // namespace thinwire
