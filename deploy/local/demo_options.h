@@ -18,7 +18,7 @@ struct DemoOptions {
   std::string model = "cnn";
   std::string data = "/usr/share/datasets/fashion-mnist";
   std::string partition = "dirichlet:0.3";
-  uint64_t samples = 60000;  // 0 = all
+  uint64_t samples = 0;  // 0 = all
   double learning_rate = 0.02;
   double momentum = 0.9;
   uint32_t batch = 32;

@@ -113,7 +113,7 @@ def table(results, seeds):
       f"Fashion-MNIST, {options['clients']} trainers and one evaluator as processes on one machine, partition "
       f"{options['partition']}, model {options['model']}, {options['rounds']} rounds of {options['local_epochs']} local "
       f"epoch(s), batch {options['batch']}, one thread per process.", '',
-      f"- **demo**: {options['samples']} samples, SGD at {options['lr']} with momentum {options['momentum']}: the options of "
+      f"- **demo**: {options['samples'] or 'all 60000'} samples, SGD at {options['lr']} with momentum {options['momentum']}: the options of "
       '`./run demo`.',
       f"- **plain**: {JOBS['plain']['samples']} samples, SGD at {JOBS['plain']['lr']} without momentum.", '',
       f'Accuracy is that of the last version on the 10,000 test images: mean ± standard deviation (range) over '
