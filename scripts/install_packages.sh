@@ -22,7 +22,7 @@ as_root() {
   else return 126; fi
 }
 
-apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q "$@"; }
+apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -q "$@"; }
 
 # True if apt's lists know every package that is missing.
 known() { [ "$(apt-cache policy "$@" 2>/dev/null | grep 'Candidate:' | grep -vc '(none)')" = $# ]; }
@@ -34,7 +34,7 @@ command -v dpkg-query >/dev/null || die "this is not a Debian system, so nothing
 packages=$(missing "$@")
 [ -n "$packages" ] || exit 0
 count=$(wc -w <<<"$packages")
-say "Installing $count Debian packages:" $packages
+say "Installing $count Debian package(s):" $packages
 if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
   die "installing needs root, and there is no sudo. As root: apt-get install --no-install-recommends" $packages
 fi
