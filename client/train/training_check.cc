@@ -31,7 +31,10 @@ absl::Status CheckTrainingOptions(const TrainingOptions& options) {
   if (options.local_epochs == 0 && options.local_steps == 0) {
     return absl::InvalidArgumentError("training.local_epochs and training.local_steps are both 0; set one of them");
   }
-  TW_RETURN_IF_ERROR(CheckRange("batch_size", options.batch_size, 1, kMaxBatchSize));
+  if (options.batch_size == 0 || options.batch_size > kMaxBatchSize) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training.batch_size is ", options.batch_size, ", it must lie in [1, ", kMaxBatchSize, "]"));
+  }
   TW_RETURN_IF_ERROR(CheckRange("learning_rate", options.learning_rate, 0, FLT_MAX));
   TW_RETURN_IF_ERROR(CheckRange("momentum", options.momentum, 0, kBelowOne));
   TW_RETURN_IF_ERROR(CheckRange("weight_decay", options.weight_decay, 0, FLT_MAX));

@@ -1,0 +1,336 @@
+#include "client/train/torch_trainer.h"
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <thread>
+
+#include "client/train/local_data.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/train/torch_testing.h"
+
+namespace thinwire {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr ImageShape kSmall = {1, 8, 8};
+
+TEST(TorchTrainer, InitialWeightsDependOnTheSeedAlone) {
+  const auto trainer = MakeTrainer("cnn", StripedImages(10, kSmall, 2));
+  const ModelState a = trainer->Initialize(1).value();
+  EXPECT_EQ(a.spec, trainer->model());
+  EXPECT_TRUE(SameBits(a, trainer->Initialize(1).value()));
+  EXPECT_FALSE(SameBits(a, trainer->Initialize(2).value()));
+}
+
+TEST(TorchTrainer, InitialWeightsDoNotDependOnWhatWasTrainedBefore) {
+  const auto trainer = MakeTrainer("m22-cnn", StripedImages(10, kSmall, 2));
+  const ModelState before = trainer->Initialize(1).value();
+  ModelState state = before;
+  ASSERT_TRUE(trainer->Train(Request(0.1, 2), &state).ok());
+  EXPECT_TRUE(SameBits(before, trainer->Initialize(1).value()));
+}
+
+// Zero weights make the gradient simple: all logits are equal, so softmax gives 1/2 for both classes; only the last
+// layer's bias has a gradient, 1/2 - (share of the class in the batch).
+TEST(TorchTrainer, OneStepOfSgdFollowsTheGradientByHand) {
+  Dataset data = StripedImages(4, kSmall, 2);
+  data.labels = {0, 0, 0, 1};
+  const auto trainer = MakeTrainer("mlp", data);
+  ModelState state(trainer->model());
+  TrainRequest request = Request(0.1, 1);
+  const auto result = trainer->Train(request, &state);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_NEAR(result->loss, std::log(2.0), 1e-6);
+  EXPECT_EQ(result->examples, 4u);
+  EXPECT_NEAR(state.floats[5][0], -0.1 * (0.5 - 0.75), 1e-7);
+  EXPECT_NEAR(state.floats[5][1], -0.1 * (0.5 - 0.25), 1e-7);
+  for (size_t i = 0; i < 5; ++i) EXPECT_THAT(state.floats[i], ::testing::Each(0.0f)) << i;
+}
+
+// With both hidden layers open (bias 1, weights 0) the last layer sees ones: its weights have the gradient of its bias.
+TEST(TorchTrainer, MomentumAddsTheLastStepToTheNext) {
+  Dataset data = StripedImages(2, kSmall, 2);
+  data.labels = {0, 0};
+  const auto trainer = MakeTrainer("mlp", data);
+  ModelState state(trainer->model());
+  TrainRequest request = Request(0.1, 2);
+  request.options.momentum = 0.5;
+  ASSERT_TRUE(trainer->Train(request, &state).ok());
+  // The first gradient of bias 0 is 1/2 - 1; the second follows from logits 0.05 and -0.05.
+  const double second = 1 / (1 + std::exp(-0.1)) - 1;
+  EXPECT_NEAR(state.floats[5][0], 0.05 - 0.1 * (0.5 * -0.5 + second), 1e-6);
+}
+
+TEST(TorchTrainer, WeightDecayShrinksWeights) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(2, kSmall, 2));
+  ModelState state(trainer->model());
+  state.floats[0][0] = 2;  // dead: the layers above are 0, so its only gradient is the decay
+  TrainRequest request = Request(0.1, 1);
+  request.options.weight_decay = 0.5;
+  ASSERT_TRUE(trainer->Train(request, &state).ok());
+  EXPECT_NEAR(state.floats[0][0], 2 - 0.1 * 0.5 * 2, 1e-6);
+}
+
+TEST(TorchTrainer, SameSeedGivesSameBitsAndAnotherSeedDoesNot) {
+  for (const char* model : {"mlp", "cnn", "m22-cnn"}) {
+    const auto trainer = MakeTrainer(model, StripedImages(40, kSmall, 2));
+    const auto other = MakeTrainer(model, StripedImages(40, kSmall, 2));
+    const ModelState start = trainer->Initialize(1).value();
+    ModelState a = start, b = start, c = start, d = start;
+    ASSERT_TRUE(trainer->Train(Request(0.05, 5, 7), &a).ok());
+    ASSERT_TRUE(trainer->Train(Request(0.05, 5, 8), &c).ok());
+    ASSERT_TRUE(trainer->Train(Request(0.05, 5, 7), &b).ok());
+    std::thread([&] { EXPECT_TRUE(other->Train(Request(0.05, 5, 7), &d).ok()); }).join();
+    EXPECT_TRUE(SameBits(a, b)) << model;
+    EXPECT_FALSE(SameBits(a, c)) << model;
+    EXPECT_TRUE(SameBits(a, d)) << model << ": another trainer on another thread";
+  }
+}
+
+TEST(TorchTrainer, DropoutFollowsTheSeedOfTheRequest) {
+  // One batch of everything, so that the order of samples hardly matters and dropout does.
+  const auto trainer = MakeTrainer("m22-cnn", StripedImages(16, kSmall, 2));
+  const ModelState start = trainer->Initialize(1).value();
+  ModelState a = start, b = start;
+  ASSERT_TRUE(trainer->Train(Request(0.05, 1, 7), &a).ok());
+  ASSERT_TRUE(trainer->Train(Request(0.05, 1, 8), &b).ok());
+  EXPECT_GT(Distance(a, b), 0.01 * Distance(a, start));
+}
+
+TEST(TorchTrainer, LearnsStripes) {
+  for (const char* model : {"mlp", "cnn"}) {
+    const auto trainer = MakeTrainer(model, StripedImages(400, kSmall, 4), StripedImages(200, kSmall, 4, 99));
+    ModelState state = trainer->Initialize(1).value();
+    const EvaluateResult before = trainer->Evaluate(state).value();
+    TrainRequest request = Request(0.05, 0);
+    request.options.local_epochs = 10;
+    request.options.momentum = 0.9;
+    ASSERT_TRUE(trainer->Train(request, &state).ok());
+    const EvaluateResult after = trainer->Evaluate(state).value();
+    EXPECT_EQ(after.examples, 200u);
+    EXPECT_LT(after.loss, 0.5 * before.loss) << model;
+    EXPECT_GT(after.accuracy, 0.9) << model;
+  }
+}
+
+TEST(TorchTrainer, LearnsFashionMnistBeyondChance) {
+  if (!std::filesystem::exists(kFashionMnistFolder)) {
+    GTEST_SKIP() << "install Debian's package dataset-fashion-mnist to run this test";
+  }
+  LocalDataOptions data;
+  data.samples = 2000;
+  const auto trainer = MakeTrainer("cnn", LoadTrainingShard(data).value(), LoadTestSet(data.folder).value());
+  ModelState state = trainer->Initialize(1).value();
+  TrainRequest request = Request(0.05, 0);
+  request.options.momentum = 0.9;
+  const auto first = trainer->Train(request, &state);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->examples, 2000u);
+  const auto second = trainer->Train(request, &state);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_LT(second->loss, first->loss);
+  const EvaluateResult result = trainer->Evaluate(state).value();
+  EXPECT_EQ(result.examples, 10000u);
+  EXPECT_GT(result.accuracy, 0.5);
+}
+
+TEST(TorchTrainer, TheProximalTermPullsTowardsTheStart) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(64, kSmall, 4));
+  const ModelState start = trainer->Initialize(1).value();
+  double last = std::numeric_limits<double>::infinity();
+  for (const double mu : {0.0, 1.0, 5.0}) {
+    ModelState state = start;
+    TrainRequest request = Request(0.1, 30);
+    request.options.proximal_mu = mu;
+    ASSERT_TRUE(trainer->Train(request, &state).ok());
+    EXPECT_LT(Distance(state, start), 0.8 * last) << mu;
+    last = Distance(state, start);
+  }
+}
+
+TrainRequest AdamRequest(bool keep) {
+  TrainRequest request = Request(0.01, 3);
+  request.options.optimizer = TrainingOptions::Optimizer::kAdam;
+  request.options.keep_state = keep;
+  return request;
+}
+
+// What a second round makes of `start` after a first one on it.
+ModelState SecondRound(const TrainRequest& first, const TrainRequest& second) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(64, kSmall, 4));
+  const ModelState start = trainer->Initialize(1).value();
+  ModelState warm_up = start, state = start;
+  EXPECT_TRUE(trainer->Train(first, &warm_up).ok());
+  EXPECT_TRUE(trainer->Train(second, &state).ok());
+  return state;
+}
+
+TEST(TorchTrainer, AdamStartsAnewEachRoundUnlessItsStateIsKept) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(64, kSmall, 4));
+  ModelState fresh = trainer->Initialize(1).value();
+  ASSERT_TRUE(trainer->Train(AdamRequest(false), &fresh).ok());
+  EXPECT_TRUE(SameBits(SecondRound(AdamRequest(false), AdamRequest(false)), fresh));
+  EXPECT_FALSE(SameBits(SecondRound(AdamRequest(true), AdamRequest(true)), fresh));
+}
+
+TEST(TorchTrainer, AKeptStateIsNotUsedByARoundThatDoesNotAskForIt) {
+  EXPECT_TRUE(SameBits(SecondRound(AdamRequest(true), AdamRequest(false)),
+                       SecondRound(AdamRequest(false), AdamRequest(false))));
+}
+
+TEST(TorchTrainer, AFailedRoundDropsTheKeptState) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(64, kSmall, 4));
+  const ModelState start = trainer->Initialize(1).value();
+  ModelState fresh = start, state = start;
+  ASSERT_TRUE(trainer->Train(AdamRequest(true), &fresh).ok());
+  TrainRequest cancelled = AdamRequest(true);
+  cancelled.cancelled = [] { return true; };
+  ASSERT_FALSE(trainer->Train(cancelled, &state).ok());
+  state = start;
+  ASSERT_TRUE(trainer->Train(AdamRequest(true), &state).ok());
+  EXPECT_TRUE(SameBits(state, fresh));
+}
+
+// Adam's first step moves each weight by the rate; AdamW decays the weight itself, Adam the gradient.
+TEST(TorchTrainer, AdamWDecaysTheWeightAndNotTheGradient) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(2, kSmall, 2));
+  for (const bool decoupled : {false, true}) {
+    ModelState state(trainer->model());
+    state.floats[0][0] = 2;
+    TrainRequest request = AdamRequest(false);
+    request.options.local_steps = 1;
+    request.options.weight_decay = 0.5;
+    request.options.decoupled = decoupled;
+    ASSERT_TRUE(trainer->Train(request, &state).ok());
+    EXPECT_NEAR(state.floats[0][0], decoupled ? 2 - 0.01 * 0.5 * 2 : 2 - 0.01, 1e-6);
+  }
+}
+
+TEST(TorchTrainer, StepsAndEpochsCountAsTheySay) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(70, kSmall, 2));
+  const auto last_line = [&](uint32_t epochs, uint32_t steps) {
+    TrainRequest request = Request(0.01, steps);
+    request.options.local_epochs = epochs;
+    std::string last;
+    request.progress = [&](const std::string& line) { last = line; };
+    ModelState state = trainer->Initialize(1).value();
+    EXPECT_TRUE(trainer->Train(request, &state).ok());
+    return last;
+  };
+  EXPECT_EQ(last_line(2, 0), "step 6 of 6");
+  EXPECT_EQ(last_line(2, 5), "step 5 of 5");
+}
+
+TEST(TorchTrainer, StopsBetweenStepsWhenCancelled) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(64, kSmall, 2));
+  ModelState state = trainer->Initialize(1).value();
+  TrainRequest request = Request(0.01, 1000);
+  int polls = 0;
+  request.cancelled = [&] { return ++polls > 3; };
+  EXPECT_EQ(trainer->Train(request, &state).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(polls, 4);
+}
+
+TEST(TorchTrainer, DivergenceNamesTheStepAndTheWayOut) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(64, kSmall, 2));
+  ModelState state = trainer->Initialize(1).value();
+  TrainRequest request = Request(1e30, 10);
+  request.round = 3;
+  const absl::Status status = trainer->Train(request, &state).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("training diverged in round 3"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("lower the learning rate (now 1e+30)"));
+}
+
+TEST(TorchTrainer, AnInfiniteWeightAfterTheLastStepIsRefused) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(64, kSmall, 2));
+  ModelState state = trainer->Initialize(1).value();
+  state.floats[5][0] = 3e38f;
+  TrainRequest request = Request(1, 1);
+  request.options.weight_decay = 3e38;
+  const absl::Status status = trainer->Train(request, &state).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("training diverged"));
+}
+
+TEST(TorchTrainer, AnotherModelIsRefusedByTensor) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(4, kSmall, 2), StripedImages(4, kSmall, 2));
+  ModelState state = MakeTrainer("mlp", StripedImages(4, kSmall, 3))->Initialize(1).value();
+  const absl::Status status = trainer->Train(Request(0.1, 1), &state).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("'fc3.weight' [3,200] float32, here it is 'fc3.weight' [2,200]"));
+  EXPECT_EQ(trainer->Evaluate(state).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(TorchTrainer, BadOptionsAreRefusedBeforeTraining) {
+  const auto trainer = MakeTrainer("mlp", StripedImages(4, kSmall, 2));
+  ModelState state = trainer->Initialize(1).value();
+  TrainRequest request = Request(0.1, 1);
+  request.options.batch_size = 0;
+  EXPECT_THAT(std::string(trainer->Train(request, &state).status().message()), HasSubstr("batch_size is 0"));
+}
+
+TEST(TorchTrainer, BatchNormNeedsTwoSamples) {
+  const auto single = MakeTrainer("m22-cnn", StripedImages(1, kSmall, 2));
+  ModelState state = single->Initialize(1).value();
+  const absl::Status status = single->Train(Request(0.1, 1), &state).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("at least 2 samples"));
+  // 33 samples in batches of 32: the last one joins the first batch.
+  const auto odd = MakeTrainer("m22-cnn", StripedImages(33, kSmall, 2));
+  TrainRequest request = Request(0.01, 0);
+  EXPECT_TRUE(odd->Train(request, &state).ok());
+}
+
+TEST(TorchTrainer, RolesNeedTheirData) {
+  const auto evaluator = MakeTrainer("mlp", {}, StripedImages(4, kSmall, 2));
+  ModelState state = evaluator->Initialize(1).value();
+  EXPECT_EQ(evaluator->Train(Request(0.1, 1), &state).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(evaluator->Evaluate(state).ok());
+  const auto trainer = MakeTrainer("mlp", StripedImages(4, kSmall, 2));
+  EXPECT_EQ(trainer->Evaluate(state).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(TorchTrainer, DataThatDoesNotFitIsRefused) {
+  TorchTrainerOptions options;
+  options.model = "mlp";
+  EXPECT_FALSE(MakeTorchTrainer(options, {}, {}).ok());
+  const absl::Status shapes =
+      MakeTorchTrainer(options, StripedImages(4, {1, 8, 8}, 2), StripedImages(4, {1, 8, 9}, 2)).status();
+  EXPECT_THAT(std::string(shapes.message()), HasSubstr("training images are 1x8x8, test images 1x8x9"));
+  Dataset bad = StripedImages(4, kSmall, 2);
+  bad.labels[2] = 7;
+  EXPECT_THAT(std::string(MakeTorchTrainer(options, bad, {}).status().message()), HasSubstr("label 7 of image 2"));
+}
+
+TEST(TorchTrainer, DevicesAreNamedInErrors) {
+  TorchTrainerOptions options;
+  options.device = "tpu";
+  const absl::Status unknown = MakeTorchTrainer(options, StripedImages(4, kSmall, 2), {}).status();
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("device 'tpu': use cpu, cuda or cuda:N"));
+  options.device = "cuda:99";
+  EXPECT_FALSE(MakeTorchTrainer(options, StripedImages(4, kSmall, 2), {}).ok());
+}
+
+TEST(TorchTrainer, EvaluationDoesNotDependOnItsBatchSize) {
+  const Dataset test = StripedImages(97, kSmall, 4);
+  TorchTrainerOptions options;
+  options.model = "cnn";
+  options.evaluation_batch = 10;
+  const auto small = MakeTorchTrainer(options, {}, test).value();
+  options.evaluation_batch = 1000;
+  const auto large = MakeTorchTrainer(options, {}, test).value();
+  const ModelState state = small->Initialize(1).value();
+  const EvaluateResult a = small->Evaluate(state).value(), b = large->Evaluate(state).value();
+  EXPECT_EQ(a.accuracy, b.accuracy);
+  EXPECT_NEAR(a.loss, b.loss, 1e-5);
+  EXPECT_EQ(a.examples, 97u);
+}
+
+}  // namespace
+}  // namespace thinwire
