@@ -75,13 +75,14 @@ class BlockCopier {
   std::vector<int64_t> ints_;
 };
 
-absl::Status WriteAll(const std::string& path, const ModelSpec& spec, BlockSource& source) {
+absl::StatusOr<Digest> WriteAll(const std::string& path, const ModelSpec& spec, BlockSource& source) {
   TW_ASSIGN_OR_RETURN(SafetensorsWriter writer, SafetensorsWriter::Create(path, spec));
   BlockCopier copier(source, &writer);
   for (const uint32_t tensor : SafetensorsLayout(spec)) {
     TW_RETURN_IF_ERROR(copier.CopyTensor(spec.tensors()[tensor], tensor));
   }
-  return writer.Finish();
+  TW_RETURN_IF_ERROR(writer.Finish());
+  return writer.Sha256OfFile();
 }
 
 }  // namespace
@@ -185,13 +186,15 @@ absl::StatusOr<Digest> SafetensorsWriter::Sha256OfFile() {
   return hash_->Finish();
 }
 
+absl::StatusOr<Digest> CreateSafetensors(const std::string& path, const ModelSpec& spec, BlockSource& source) {
+  absl::StatusOr<Digest> written = WriteAll(path, spec, source);
+  if (!written.ok()) RemoveFile(path).IgnoreError();  // the first error is the one to report
+  return written;
+}
+
 absl::Status WriteSafetensors(const std::string& path, const ModelSpec& spec, BlockSource& source) {
   const std::string temporary = absl::StrCat(path, ".tmp");
-  const absl::Status written = WriteAll(temporary, spec, source);
-  if (!written.ok()) {
-    RemoveFile(temporary).IgnoreError();
-    return written;
-  }
+  TW_RETURN_IF_ERROR(CreateSafetensors(temporary, spec, source).status());
   return RenameDurably(temporary, path);
 }
 

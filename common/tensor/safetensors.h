@@ -69,7 +69,10 @@ class SafetensorsWriter {
   uint64_t hashed_ = 0;
 };
 
-// Streams every value of `source` into a new file at `path`, atomically.
+// Streams every value of `source` into a new file at `path`, synced. Returns the SHA-256 of the file. On an error the
+// file is removed.
+absl::StatusOr<Digest> CreateSafetensors(const std::string& path, const ModelSpec& spec, BlockSource& source);
+// As above, atomically: `path` is whole or as before.
 absl::Status WriteSafetensors(const std::string& path, const ModelSpec& spec, BlockSource& source);
 
 }  // namespace thinwire

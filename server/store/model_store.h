@@ -30,6 +30,8 @@
 #include "server/aggregate/accumulator.h"
 #include "server/aggregate/strategy.h"
 #include "server/store/journal.h"
+#include "server/store/stored_payload.h"
+#include "server/store/version_files.h"
 
 namespace thinwire {
 
@@ -37,24 +39,6 @@ struct ModelStoreOptions {
   std::string directory;       // the state directory; created if absent
   CodecSpec downlink;          // how trainable and frozen tensors travel down
   uint32_t keep_versions = 3;  // newest versions kept, at least 1 (with 1 a damaged file has nothing to fall back to)
-};
-
-// A downlink payload, open: it stays readable after retention has removed its file. Immutable, thread-safe.
-class StoredPayload {
- public:
-  // Errors as PayloadReader::Open.
-  static absl::StatusOr<std::shared_ptr<const StoredPayload>> Open(const std::string& path, const PayloadRef& ref,
-                                                                   const ModelSpec& spec);
-  const PayloadRef& ref() const { return reader_.ref(); }
-  // Decoded: R.
-  const PayloadReader& reader() const { return reader_; }
-  // Raw bytes, for Download. OUT_OF_RANGE beyond ref().total_size.
-  absl::Status ReadAt(uint64_t offset, size_t size, void* out) const { return file_.ReadAt(offset, size, out); }
-
- private:
-  StoredPayload(PayloadReader reader, File file) : reader_(std::move(reader)), file_(std::move(file)) {}
-  PayloadReader reader_;
-  File file_;
 };
 
 // What was found and done when the store opened, for the log. All empty: nothing was amiss.
@@ -122,9 +106,31 @@ class ModelStore {
   absl::StatusOr<std::string> Export() const;
 
  private:
-  ModelStore(const ModelStoreOptions& options, Journal* journal) : options_(options), journal_(journal) {}
+  ModelStore(const ModelStoreOptions& options, Journal* journal)
+      : options_(options), files_(options.directory), journal_(journal) {}
+
+  // Recovery, in model_store_recovery.cc.
+  absl::Status Recover();
+  absl::StatusOr<std::vector<VersionRow>> DropDamaged(std::vector<VersionRow> rows);
+  absl::Status CheckWeights(const VersionRow& row) const;
+  absl::Status RecoverPayloads(const std::vector<VersionRow>& rows);
+  absl::StatusOr<std::shared_ptr<const StoredPayload>> OpenOrRepair(const VersionRow& row, bool verify);
+  absl::StatusOr<std::shared_ptr<const StoredPayload>> OpenOrRepairFrozen(const VersionRow& newest);
+
+  absl::StatusOr<VersionRow> Import(const ModelSpec& spec, BlockSource& source, const std::vector<std::string>& folded);
+  absl::Status WriteInitial(const ModelSpec& spec, BlockSource& source, VersionRow* row);
+  absl::Status WriteNext(const PublishVersion& request, const VersionRow& base, VersionRow* row);
+  absl::Status EncodeDownlink(const ModelSpec& spec, VersionRow* row);
+  absl::Status Install(const std::shared_ptr<const ModelSpec>& spec, const VersionRow& row,
+                       const std::optional<RoundRow>& round, const std::vector<std::string>& folded,
+                       const std::vector<uint64_t>& pinned);
+  // Versions that go when `newest` (or, without it, the newest there is) counts.
+  std::vector<uint64_t> NoLongerKept(std::optional<uint64_t> newest, const std::vector<uint64_t>& pinned) const;
+  void Forget(const std::vector<uint64_t>& versions);
+  absl::StatusOr<VersionRow> FindRow(uint64_t version) const;
 
   const ModelStoreOptions options_;
+  const VersionFiles files_;
   Journal* const journal_;
   RecoveryReport recovery_;
   Mutex writing_;  // held by Import*, Publish and Retain throughout; taken before mutex_

@@ -1,0 +1,255 @@
+#include "server/store/model_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/tensor/safetensors.h"
+#include "server/aggregate/folder.h"
+#include "server/store/fail_point.h"
+
+namespace thinwire {
+namespace {
+
+// Temporary files of a version that was not to be.
+void RemoveTemporary(const VersionFiles& files, const VersionRow& row) {
+  for (const std::string& file : {files.Weights(row), files.State(row), files.Payload(row), files.Frozen()}) {
+    if (!file.empty()) RemoveFile(Temporary(file)).IgnoreError();  // the first error is the one to report
+  }
+}
+
+// An upload of initial weights must be exact, and must be what the client said its model is.
+absl::Status CheckInitialPayload(const PayloadReader& reader, const ModelSpec& spec) {
+  if (reader.manifest().representation != Representation::kModel || !reader.manifest().base_id.empty()) {
+    return absl::InvalidArgumentError("initial weights are a whole model without a base, this payload is not");
+  }
+  TW_ASSIGN_OR_RETURN(const uint64_t size, MaxPayloadSize(spec, Representation::kModel, CodecSpec::Fp32()));
+  if (reader.ref().total_size == size) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("initial weights travel as FP32, which makes ", size,
+                                                 " bytes of this model, the payload has ", reader.ref().total_size));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ModelStore>> ModelStore::Open(const ModelStoreOptions& options, Journal* journal) {
+  std::unique_ptr<ModelStore> store(new ModelStore(options, journal));
+  TW_RETURN_IF_ERROR(store->files_.MakeFolders());
+  TW_RETURN_IF_ERROR(store->Recover());
+  return store;
+}
+
+std::shared_ptr<const ModelSpec> ModelStore::spec() const {
+  MutexLock lock(mutex_);
+  return spec_;
+}
+
+std::optional<VersionRow> ModelStore::Latest() const {
+  MutexLock lock(mutex_);
+  if (versions_.empty()) return std::nullopt;
+  return versions_.rbegin()->second;
+}
+
+absl::StatusOr<VersionRow> ModelStore::FindRow(uint64_t version) const {
+  MutexLock lock(mutex_);
+  const auto it = versions_.find(version);
+  if (it != versions_.end()) return it->second;
+  return absl::NotFoundError(absl::StrCat("version ", version, " is not here (any more)"));
+}
+
+absl::StatusOr<VersionRow> ModelStore::ImportSafetensors(const std::string& path) {
+  TW_ASSIGN_OR_RETURN(SafetensorsReader reader, SafetensorsReader::Open(path));
+  const ModelSpec model = reader.spec();
+  absl::StatusOr<VersionRow> row = Import(model, reader, {});
+  if (row.ok()) return row;
+  return absl::Status(row.status().code(), absl::StrCat(path, ": ", row.status().message()));
+}
+
+absl::StatusOr<VersionRow> ModelStore::ImportPayload(const std::string& path, const PayloadRef& payload,
+                                                     const ModelSpec& model, const std::string& assignment) {
+  if (model.count(TensorRole::kFrozen) > 0) {
+    return absl::InvalidArgumentError("a model with frozen tensors starts from a file, see model.safetensors");
+  }
+  TW_ASSIGN_OR_RETURN(const PayloadReader reader, PayloadReader::Open(path, payload, model));
+  TW_RETURN_IF_ERROR(CheckInitialPayload(reader, model));
+  PayloadSource source(reader);
+  return Import(model, source, {assignment});
+}
+
+absl::StatusOr<VersionRow> ModelStore::Import(const ModelSpec& model, BlockSource& source,
+                                              const std::vector<std::string>& folded) {
+  MutexLock lock(writing_);
+  if (Latest().has_value()) return absl::FailedPreconditionError("the run has its weights already");
+  VersionRow row = NewVersionRow(0, /*has_state=*/false);
+  const auto shared = std::make_shared<const ModelSpec>(model);
+  const absl::Status written = WriteInitial(model, source, &row);
+  const absl::Status installed = written.ok() ? Install(shared, row, std::nullopt, folded, {}) : written;
+  if (installed.ok()) return row;
+  RemoveTemporary(files_, row);
+  MutexLock forget(mutex_);
+  frozen_ = nullptr;
+  return installed;
+}
+
+absl::Status ModelStore::WriteInitial(const ModelSpec& model, BlockSource& source, VersionRow* row) {
+  TW_ASSIGN_OR_RETURN(row->weights_sha256, CreateSafetensors(Temporary(files_.Weights(*row)), model, source));
+  // Encoding refuses NaN and infinity, in frozen tensors too.
+  TW_RETURN_IF_ERROR(EncodeDownlink(model, row));
+  if (model.count(TensorRole::kFrozen) > 0) {
+    TW_ASSIGN_OR_RETURN(SafetensorsReader weights, SafetensorsReader::Open(Temporary(files_.Weights(*row))));
+    const EncodeOptions options{Representation::kFrozen, options_.downlink, {}};
+    const std::string temporary = Temporary(files_.Frozen());
+    TW_ASSIGN_OR_RETURN(const PayloadRef ref, EncodeDurably(model, options, weights, temporary));
+    TW_RETURN_IF_ERROR(RenameDurably(temporary, files_.Frozen()));
+    TW_ASSIGN_OR_RETURN(std::shared_ptr<const StoredPayload> frozen, StoredPayload::Open(files_.Frozen(), ref, model));
+    MutexLock lock(mutex_);
+    frozen_ = std::move(frozen);
+  }
+  PassFailPoint(FailPoint::kAfterVersionWrite);
+  return absl::OkStatus();
+}
+
+absl::Status ModelStore::EncodeDownlink(const ModelSpec& model, VersionRow* row) {
+  TW_ASSIGN_OR_RETURN(SafetensorsReader weights, SafetensorsReader::Open(Temporary(files_.Weights(*row))));
+  const EncodeOptions options{Representation::kModel, options_.downlink, {}};
+  TW_ASSIGN_OR_RETURN(row->downlink, EncodeDurably(model, options, weights, Temporary(files_.Payload(*row))));
+  TW_ASSIGN_OR_RETURN(row->fp32_downlink_size, MaxPayloadSize(model, Representation::kModel, CodecSpec::Fp32()));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<VersionRow> ModelStore::Publish(const PublishVersion& request) {
+  MutexLock lock(writing_);
+  TW_ASSIGN_OR_RETURN(const VersionRow base, FindRow(request.base_version));
+  const uint64_t newest = Latest()->version;
+  if (request.new_version <= newest || request.accumulator == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("version ", request.new_version, " cannot be published, the newest is ", newest));
+  }
+  VersionRow row = NewVersionRow(request.new_version, request.strategy.state_values() > 0);
+  row.round = request.round.round;
+  const absl::Status written = WriteNext(request, base, &row);
+  if (!written.ok()) {
+    RemoveTemporary(files_, row);
+    return written;
+  }
+  RoundRow round = request.round;
+  round.version = request.new_version;
+  TW_RETURN_IF_ERROR(Install(spec(), row, round, request.folded, request.pinned));
+  return row;
+}
+
+absl::Status ModelStore::WriteNext(const PublishVersion& request, const VersionRow& base, VersionRow* row) {
+  PublishRequest files;
+  files.old_weights = files_.Weights(base);
+  files.old_state = files_.State(base);
+  files.new_weights = Temporary(files_.Weights(*row));
+  files.new_state = Temporary(files_.State(*row));
+  files.strategy = request.strategy;
+  const std::shared_ptr<const ModelSpec> model = spec();
+  TW_ASSIGN_OR_RETURN(const WrittenVersion written, WriteNewVersion(*model, *request.accumulator, files));
+  row->weights_sha256 = written.weights_sha256;
+  row->state_sha256 = written.state_sha256;
+  TW_RETURN_IF_ERROR(EncodeDownlink(*model, row));
+  PassFailPoint(FailPoint::kAfterVersionWrite);
+  return absl::OkStatus();
+}
+
+absl::Status ModelStore::Install(const std::shared_ptr<const ModelSpec>& model, const VersionRow& row,
+                                 const std::optional<RoundRow>& round, const std::vector<std::string>& folded,
+                                 const std::vector<uint64_t>& pinned) {
+  TW_RETURN_IF_ERROR(files_.Install(row));
+  TW_RETURN_IF_ERROR(files_.SyncFolders());
+  PassFailPoint(FailPoint::kAfterVersionRename);
+  TW_ASSIGN_OR_RETURN(std::shared_ptr<const StoredPayload> payload,
+                      StoredPayload::Open(files_.Payload(row), row.downlink, *model));
+  const std::vector<uint64_t> forgotten = NoLongerKept(row.version, pinned);
+  // If this fails, the files stay: whether the commit reached the disk is for the next start to find out.
+  TW_RETURN_IF_ERROR(journal_->Publish(row, round, folded, forgotten));
+  {
+    MutexLock lock(mutex_);
+    spec_ = model;
+    versions_[row.version] = row;
+    payloads_[row.version] = std::move(payload);
+  }
+  Forget(forgotten);
+  return absl::OkStatus();
+}
+
+std::vector<uint64_t> ModelStore::NoLongerKept(std::optional<uint64_t> newest,
+                                               const std::vector<uint64_t>& pinned) const {
+  MutexLock lock(mutex_);
+  size_t room = std::max<size_t>(options_.keep_versions, 1) - (newest.has_value() ? 1 : 0);
+  std::vector<uint64_t> gone;
+  for (auto it = versions_.rbegin(); it != versions_.rend(); ++it) {
+    const bool kept = room > 0;
+    if (kept) --room;
+    const bool in_use = std::find(pinned.begin(), pinned.end(), it->first) != pinned.end();
+    if (!kept && !in_use) gone.push_back(it->first);
+  }
+  return gone;
+}
+
+// After the journal has forgotten them. A file that stays is removed at the next start.
+void ModelStore::Forget(const std::vector<uint64_t>& versions) {
+  for (const uint64_t version : versions) {
+    VersionRow row;
+    {
+      MutexLock lock(mutex_);
+      row = versions_[version];
+      versions_.erase(version);
+      payloads_.erase(version);
+    }
+    files_.Remove(row).IgnoreError();
+  }
+}
+
+absl::Status ModelStore::Retain(const std::vector<uint64_t>& pinned) {
+  MutexLock lock(writing_);
+  const std::vector<uint64_t> gone = NoLongerKept(std::nullopt, pinned);
+  if (gone.empty()) return absl::OkStatus();
+  TW_RETURN_IF_ERROR(journal_->ForgetVersions(gone));
+  Forget(gone);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::Downlink(uint64_t version) const {
+  MutexLock lock(mutex_);
+  const auto it = payloads_.find(version);
+  if (it != payloads_.end()) return it->second;
+  return absl::NotFoundError(absl::StrCat("version ", version, " is not here (any more)"));
+}
+
+absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::FindPayload(const Digest& id) const {
+  MutexLock lock(mutex_);
+  if (frozen_ != nullptr && frozen_->ref().id == id) return frozen_;
+  for (auto it = payloads_.rbegin(); it != payloads_.rend(); ++it) {
+    if (it->second->ref().id == id) return it->second;
+  }
+  return absl::NotFoundError(absl::StrCat("payload ", id.Hex(), " is not here (any more); await a new assignment"));
+}
+
+std::shared_ptr<const StoredPayload> ModelStore::Frozen() const {
+  MutexLock lock(mutex_);
+  return frozen_;
+}
+
+absl::StatusOr<std::vector<double>> ModelStore::ValueBoundsOf(uint64_t version, double max_update_norm) const {
+  TW_ASSIGN_OR_RETURN(const VersionRow row, FindRow(version));
+  TW_ASSIGN_OR_RETURN(SafetensorsReader weights, SafetensorsReader::Open(files_.Weights(row)));
+  return ValueBounds(weights.spec(), weights, max_update_norm);
+}
+
+absl::StatusOr<File> ModelStore::OpenWeights(uint64_t version) const {
+  TW_ASSIGN_OR_RETURN(const VersionRow row, FindRow(version));
+  return File::OpenForRead(files_.Weights(row));
+}
+
+absl::StatusOr<std::string> ModelStore::Export() const {
+  const std::optional<VersionRow> row = Latest();
+  if (!row.has_value()) return absl::FailedPreconditionError("there is no version to export yet");
+  const std::string target = files_.Exported(row->version);
+  TW_RETURN_IF_ERROR(CopyDurably(files_.Weights(*row), target));
+  return target;
+}
+
+}  // namespace thinwire
