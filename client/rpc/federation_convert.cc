@@ -10,7 +10,7 @@ namespace thinwire {
 namespace {
 
 constexpr uint32_t kSpokenWireVersion = 1;
-constexpr char kSoftware[] = "thinwire-client 0.1.0";
+constexpr char kSoftware[] = "thinwire-client " THINWIRE_VERSION;
 constexpr size_t kMaxAssignmentId = 1024;
 
 absl::StatusOr<RetryWindow> WindowFromProto(const v1::RetryWindow& proto) {
