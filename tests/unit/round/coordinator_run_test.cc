@@ -76,8 +76,9 @@ TEST_F(CoordinatorRunTest, AClientThatFailedIsAskedAgainOnlyIfThereIsNoOther) {
   WaitAll({"a", "b"});
   EXPECT_THAT(Apply(AssignmentFailed{"init-1-a", "train: no data", true}),
               ElementsAre("settle init-1-a as failed (train: no data)", "assign init-2-b to b: initialize"));
-  Wait("a");
-  EXPECT_THAT(Apply(ClientGone{"b", "left"}), Contains("assign init-3-a to a: initialize"));
+  WaitAll({"a", "c"});
+  EXPECT_THAT(Apply(ClientGone{"b", "left"}), Contains("assign init-3-c to c: initialize"));
+  EXPECT_THAT(Apply(ClientGone{"c", "left"}), Contains("assign init-4-a to a: initialize"));
 }
 
 TEST_F(CoordinatorRunTest, TooManyFailedInitialisationsFailTheRun) {
