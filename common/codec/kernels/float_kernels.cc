@@ -3,7 +3,6 @@
 #include "common/codec/kernels/float_kernels.h"
 
 #include <algorithm>
-#include <cstring>
 
 // Also for processors before AVX2, and for the byte permutations of Ice Lake and Zen 4. Vectors of unknown length are
 // not worth their complication here: such processors have NEON too.
@@ -37,59 +36,74 @@ bool DecodeFloatsHere(const uint8_t* packed, size_t count, FloatFormat format, f
 
 #else
 
+// Memory is asked for early, both what will be read and what will be written: many small unaligned stores keep the
+// processor from running far enough ahead by itself. Distances in bytes, tried out on buffers beyond all caches. Asking
+// for what lies beyond a buffer does no harm.
+constexpr size_t kValuesAhead = 8192;
+constexpr size_t kPackedAhead = 2048;
+constexpr size_t kOutputAhead = 1024;
+
+HWY_INLINE void PrefetchForRead(const void* at, size_t ahead) {
+  __builtin_prefetch(static_cast<const char*>(at) + ahead, 0);
+}
+HWY_INLINE void PrefetchForWrite(void* at, size_t ahead) { __builtin_prefetch(static_cast<char*>(at) + ahead, 1); }
+
 uint32_t MaxMagnitudeBitsHere(const float* values, size_t count) {
-  const hn::ScalableTag<float> df;
-  const hn::ScalableTag<uint32_t> du;
+  using D = hn::ScalableTag<uint32_t>;
+  const hn::RebindToFloat<D> df;
   const size_t lanes = hn::Lanes(df);
+  const auto magnitude = [&](const float* at) HWY_ATTR {
+    return hn::And(hn::BitCast(D(), hn::LoadU(df, at)), hn::Set(D(), ~kFloatSignBit));
+  };
   // Two chains, so that one does not wait for the other.
-  MagnitudeMax<hn::ScalableTag<uint32_t> > even, odd;
+  MaxOf<D> even, odd;
   size_t i = 0;
   for (; i + 2 * lanes <= count; i += 2 * lanes) {
-    even.Add(hn::BitCast(du, hn::LoadU(df, values + i)));
-    odd.Add(hn::BitCast(du, hn::LoadU(df, values + i + lanes)));
+    even.Add(magnitude(values + i));
+    odd.Add(magnitude(values + i + lanes));
   }
   return std::max({even.Get(), odd.Get(), scalar::MaxMagnitudeBits(values + i, count - i)});
 }
 
-// A group that is not whole, or whose stores would reach beyond the stream, goes through buffers of its own.
-template <class Quantize>
-void EncodeLoose(const Packer& packer, const Quantize& quantize, const float* values, size_t count, size_t bytes,
-                 MagnitudeMax<DU>* seen, uint8_t* out) {
-  float group[Packer::kGroup] = {};
-  uint8_t stream[64];
-  std::memcpy(group, values, count * sizeof(float));
-  packer.Store(group, quantize, seen, stream);
-  std::memcpy(out, stream, bytes);
+// Whole groups of a stream whose stores or loads of `reach` bytes stay within its `bytes`.
+size_t WholeGroups(size_t count, size_t bytes, size_t group_bytes, size_t reach) {
+  return bytes < reach ? 0 : std::min(count / kGroup, (bytes - reach) / group_bytes + 1);
+}
+
+template <FormatKind kKind, bool kDivide, bool kPairs>
+bool EncodeAs(const FloatParams& params, const float* values, size_t count, uint8_t* out) {
+  Quantizer<DU, kKind, kDivide> quantize(params);
+  const Packer<kPairs> packer(params.width());
+  const size_t group_bytes = kGroup * static_cast<size_t>(params.width()) / 8;
+  const size_t bytes = PackedSize(count, params.width());
+  const size_t whole = WholeGroups(count, bytes, group_bytes, packer.StoreSize());
+  for (size_t i = 0; i < whole; ++i) {
+    PrefetchForRead(values + i * kGroup, kValuesAhead);
+    PrefetchForWrite(out + i * group_bytes, kOutputAhead);
+    packer.Store(values + i * kGroup, &quantize, out + i * group_bytes);
+  }
+  // The rest goes through buffers of its own.
+  for (size_t i = whole * kGroup, at = whole * group_bytes; i < count; i += kGroup, at += group_bytes) {
+    float group[kGroup] = {};
+    uint8_t stream[kTableBytes];
+    std::copy_n(values + i, std::min(kGroup, count - i), group);
+    packer.Store(group, &quantize, stream);
+    std::copy_n(stream, std::min(group_bytes, bytes - at), out + at);
+  }
+  // A quotient may be infinite though its value is not, if the scale was made for other values.
+  return quantize.AllFinite() || MaxMagnitudeBitsHere(values, count) < kFloatInfinityBits;
 }
 
 template <FormatKind kKind, bool kDivide>
-bool EncodeAs(const FloatParams& params, const float* values, size_t count, uint8_t* out) {
-  const Quantizer<DU, kKind, kDivide> quantize(params);
-  const Packer packer(params.width());
-  MagnitudeMax<DU> seen;
-  const size_t group_bytes = Packer::kGroup * static_cast<size_t>(params.width()) / 8;
-  size_t bytes_left = PackedSize(count, params.width());
-  for (; bytes_left >= packer.StoreSize() && count >= Packer::kGroup; count -= Packer::kGroup) {
-    packer.Store(values, quantize, &seen, out);
-    values += Packer::kGroup;
-    out += group_bytes;
-    bytes_left -= group_bytes;
-  }
-  while (count > 0) {
-    const size_t now = std::min(count, Packer::kGroup), bytes = std::min(bytes_left, group_bytes);
-    EncodeLoose(packer, quantize, values, now, bytes, &seen, out);
-    values += now;
-    count -= now;
-    out += bytes;
-    bytes_left -= bytes;
-  }
-  return seen.Get() < kFloatInfinityBits;
+bool EncodeDivided(const FloatParams& params, const float* values, size_t count, uint8_t* out) {
+  return params.width() < kMinSingleWidth ? EncodeAs<kKind, kDivide, true>(params, values, count, out)
+                                          : EncodeAs<kKind, kDivide, false>(params, values, count, out);
 }
 
 template <FormatKind kKind>
 bool EncodeScaled(const FloatParams& params, const float* values, size_t count, uint8_t* out) {
-  return params.exact_inverse ? EncodeAs<kKind, false>(params, values, count, out)
-                              : EncodeAs<kKind, true>(params, values, count, out);
+  return params.exact_inverse ? EncodeDivided<kKind, false>(params, values, count, out)
+                              : EncodeDivided<kKind, true>(params, values, count, out);
 }
 
 bool EncodeFloatsHere(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out) {
@@ -106,38 +120,26 @@ bool EncodeFloatsHere(const float* values, size_t count, FloatFormat format, flo
   return EncodeScaled<FormatKind::kOther>(params, values, count, out);
 }
 
-template <class Dequantize>
-void DecodeLoose(const Unpacker& unpacker, const Dequantize& dequantize, const uint8_t* packed, size_t bytes,
-                 size_t count, MagnitudeMax<DU>* seen, float* out) {
-  uint8_t stream[64] = {};
-  float group[Unpacker::kGroup];
-  std::memcpy(stream, packed, bytes);
-  unpacker.Load(stream, dequantize, seen, group);
-  std::memcpy(out, group, count * sizeof(float));
-}
-
 template <bool kEight>
 bool DecodeAs(const FloatParams& params, const uint8_t* packed, size_t count, float* out) {
-  const Dequantizer<DU, kEight> dequantize(params);
+  Dequantizer<DU, kEight> dequantize(params);
   const Unpacker unpacker(params.width());
-  MagnitudeMax<DU> seen;
-  const size_t group_bytes = Unpacker::kGroup * static_cast<size_t>(params.width()) / 8;
-  size_t bytes_left = PackedSize(count, params.width());
-  for (; bytes_left >= unpacker.LoadSize() && count >= Unpacker::kGroup; count -= Unpacker::kGroup) {
-    unpacker.Load(packed, dequantize, &seen, out);
-    packed += group_bytes;
-    out += Unpacker::kGroup;
-    bytes_left -= group_bytes;
+  const size_t group_bytes = kGroup * static_cast<size_t>(params.width()) / 8;
+  const size_t bytes = PackedSize(count, params.width());
+  const size_t whole = WholeGroups(count, bytes, group_bytes, unpacker.LoadSize());
+  for (size_t i = 0; i < whole; ++i) {
+    PrefetchForRead(packed + i * group_bytes, kPackedAhead);
+    PrefetchForWrite(out + i * kGroup, kOutputAhead);
+    unpacker.Load(packed + i * group_bytes, &dequantize, out + i * kGroup);
   }
-  while (count > 0) {
-    const size_t now = std::min(count, Unpacker::kGroup), bytes = std::min(bytes_left, group_bytes);
-    DecodeLoose(unpacker, dequantize, packed, bytes, now, &seen, out);
-    packed += bytes;
-    out += now;
-    count -= now;
-    bytes_left -= bytes;
+  for (size_t i = whole * kGroup, at = whole * group_bytes; i < count; i += kGroup, at += group_bytes) {
+    float group[kGroup];
+    uint8_t stream[kTableBytes] = {};
+    std::copy_n(packed + at, std::min(group_bytes, bytes - at), stream);
+    unpacker.Load(stream, &dequantize, group);
+    std::copy_n(group, std::min(kGroup, count - i), out + i);
   }
-  return seen.Get() < kFloatInfinityBits;
+  return dequantize.AllNumbers();
 }
 
 bool DecodeFloatsHere(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out) {

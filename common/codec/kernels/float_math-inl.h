@@ -39,12 +39,12 @@ HWY_INLINE V ShiftLeftBy(V v, V counts, int count) {
 #endif
 }
 
-// The largest magnitude seen in each lane, as bits.
+// The largest of the bit patterns seen in each lane.
 template <class DU>
-class MagnitudeMax {
+class MaxOf {
  public:
-  HWY_INLINE MagnitudeMax() : max_(hn::Zero(DU())) {}
-  HWY_INLINE void Add(hn::Vec<DU> bits) { max_ = hn::Max(max_, hn::And(bits, hn::Set(DU(), ~kFloatSignBit))); }
+  HWY_INLINE MaxOf() : max_(hn::Zero(DU())) {}
+  HWY_INLINE void Add(hn::Vec<DU> bits) { max_ = hn::Max(max_, bits); }
   HWY_INLINE uint32_t Get() const { return hn::GetLane(hn::MaxOfLanes(DU(), max_)); }
 
  private:
@@ -58,7 +58,7 @@ inline FormatKind KindOf(FloatFormat format) {
   return format.mantissa_bits == 0 ? FormatKind::kNoMantissa : FormatKind::kOther;
 }
 
-// x to codes, as EncodeFloatCode(x / scale). kDivide: the scale has no exact reciprocal.
+// Values to codes, as EncodeFloatCode(x / scale). kDivide: the scale has no exact reciprocal.
 template <class DU, FormatKind kKind, bool kDivide>
 class Quantizer {
   using DF = hn::RebindToFloat<DU>;
@@ -78,15 +78,18 @@ class Quantizer {
         dropped_(p.dropped()),
         sign_count_(32 - p.width()) {}
 
-  HWY_INLINE VU operator()(VU x, MagnitudeMax<DU>* seen) const {
-    seen->Add(x);
-    const auto value = hn::BitCast(DF(), x);
+  HWY_INLINE VU operator()(const float* in) {
+    const auto value = hn::LoadU(DF(), in);
     const VU quotient = hn::BitCast(DU(), kDivide ? hn::Div(value, factor_) : hn::Mul(value, factor_));
+    const VU absolute = hn::And(quotient, hn::Set(DU(), ~kFloatSignBit));
+    seen_.Add(absolute);
     // Whatever lies beyond the largest finite number rounds to it, NaN included, so that codes never leave their width.
-    const VU magnitude = hn::Min(hn::And(quotient, hn::Set(DU(), ~kFloatSignBit)), largest_);
+    const VU magnitude = hn::Min(absolute, largest_);
     const VU code = kKind == FormatKind::kEightExponentBits ? RoundBits(magnitude) : RoundValue(magnitude);
-    return hn::OrAnd(code, ShiftRightBy(x, sign_counts_, sign_count_), sign_code_);
+    return hn::OrAnd(code, ShiftRightBy(quotient, sign_counts_, sign_count_), sign_code_);
   }
+  // Whether all quotients so far were finite; then all values were.
+  HWY_INLINE bool AllFinite() const { return seen_.Get() < kFloatInfinityBits; }
 
  private:
   // At 8 exponent bits a code is the upper bits of the number: integer rounding to the nearest, ties to even.
@@ -113,6 +116,7 @@ class Quantizer {
   const hn::Vec<DF> factor_;
   const VU largest_, min_normal_, magic_, offset_, half_, sign_code_, dropped_counts_, sign_counts_;
   const int dropped_, sign_count_;
+  MaxOf<DU> seen_;
 };
 
 // Codes to numbers times scale, as DecodeFloatCode(code) * scale. Bits above the code are ignored.
@@ -133,14 +137,16 @@ class Dequantizer {
         dropped_(p.dropped()),
         sign_count_(32 - p.width()) {}
 
-  HWY_INLINE VF operator()(VU code, MagnitudeMax<DU>* seen) const {
+  HWY_INLINE void operator()(VU code, float* out) {
     const VU shifted = hn::And(ShiftLeftBy(code, dropped_counts_, dropped_), magnitudes_);
-    if (kEight) seen->Add(shifted);
+    if (kEight) seen_.Add(shifted);
     const VU magnitude = kEight ? shifted : Rebias(shifted);
     const VU sign = ShiftLeftBy(code, sign_counts_, sign_count_);
     const VU number = hn::OrAnd(magnitude, sign, hn::Set(DU(), kFloatSignBit));
-    return hn::Mul(hn::BitCast(DF(), number), scale_);
+    hn::StoreU(hn::Mul(hn::BitCast(DF(), number), scale_), DF(), out);
   }
+  // Whether all codes so far were numbers.
+  HWY_INLINE bool AllNumbers() const { return seen_.Get() < kFloatInfinityBits; }
 
  private:
   // With the bias added, a subnormal code 2^(1-b) * m/2^M reads as half of 2^(1-b) * (1 + m/2^M), below the smallest
@@ -154,6 +160,7 @@ class Dequantizer {
   const VF scale_, min_normal_;
   const VU magnitudes_, rebias_, dropped_counts_, sign_counts_;
   const int dropped_, sign_count_;
+  MaxOf<DU> seen_;
 };
 
 }  // namespace HWY_NAMESPACE

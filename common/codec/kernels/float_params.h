@@ -3,7 +3,6 @@
 #ifndef THINWIRE_COMMON_CODEC_KERNELS_FLOAT_PARAMS_H_
 #define THINWIRE_COMMON_CODEC_KERNELS_FLOAT_PARAMS_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,6 +12,8 @@ namespace thinwire {
 
 // Wider codes do not fit a 32-bit lane beside the up to 7 bits before them; they are left to the scalar kernels.
 constexpr int kMaxVectorWidth = 25;
+// Below, one byte may hold parts of three codes, so that codes are joined to pairs first.
+constexpr int kMinSingleWidth = 7;
 
 // Constants of the arithmetic; float_math-inl.h says what they do.
 struct FloatParams {
@@ -31,24 +32,28 @@ struct FloatParams {
 };
 FloatParams MakeFloatParams(FloatFormat format, float scale);
 
+// Tables move bytes within a whole vector of 16 codes, or within each of two blocks of 4 codes and 16 bytes. A block's
+// part of the stream starts in its first byte; if the width is odd, the second block of four shares it with the first.
+constexpr size_t kTableBytes = 64;
 constexpr uint8_t kNoByte = 0x80;  // in a byte table: zero
 
-// Packing works on pairs of codes in 64-bit lanes. A group starts at a byte of the stream plus `first_bit` bits; pair k
-// of the group is shifted left by shift[k], and its bytes go where the tables say. Neighbouring pairs share bytes of
-// the stream, so even and odd pairs are moved separately and joined by OR. Sized for 64-byte vectors.
+// A unit is a code in a lane of 4 bytes, or a pair of codes in one of 8. Each is shifted left, then its bytes go where
+// the tables say. Neighbouring units share bytes of the stream, so even and odd ones are moved separately and joined by
+// OR.
 struct PackTable {
-  std::array<uint64_t, 8> shift{};
-  std::array<uint8_t, 64> even{};  // for each byte of the stream: index among the vector's bytes, or kNoByte
-  std::array<uint8_t, 64> odd{};
+  alignas(kTableBytes) uint8_t shift[kTableBytes];  // one little-endian number per lane
+  alignas(kTableBytes) uint8_t even[kTableBytes];   // for each byte of the stream: index in the block, or kNoByte
+  alignas(kTableBytes) uint8_t odd[kTableBytes];
 };
-PackTable MakePackTable(int width, int first_bit, int pairs);
+PackTable MakePackTable(int width, bool pairs, int block_codes);
 
-// Unpacking moves the four bytes that hold a code into a 32-bit lane, where the code is shifted right by shift[i].
+// The four bytes that hold a code move into its lane, where it is shifted right.
 struct UnpackTable {
-  std::array<uint32_t, 16> shift{};
-  std::array<uint8_t, 64> bytes{};  // for each byte of the lanes: index among the stream's bytes from the group's first
+  alignas(kTableBytes) uint32_t shift[kTableBytes / 4];
+  alignas(
+      kTableBytes) uint8_t bytes[kTableBytes];  // for each byte of the lanes: index in the block's part of the stream
 };
-UnpackTable MakeUnpackTable(int width, int first_bit, int codes);
+UnpackTable MakeUnpackTable(int width, int block_codes);
 
 }  // namespace thinwire
 

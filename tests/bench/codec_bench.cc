@@ -1,0 +1,179 @@
+// Speed of the float codec, on one thread, as a ratio to memcpy of the same values. Each iteration times a memcpy and
+// then the operation, so that both see the same state of the machine; medians are reported, in processor time of the
+// thread.
+//
+//   codec_bench [--benchmark_filter=...]
+//
+// Counters: GB/s of FP32 values, of the operation and of memcpy, and their ratio. Rows:
+//   scan         the largest magnitude of a tensor, which the scale is chosen by
+//   encode       quantise and pack, nothing else
+//   scan+encode  both sweeps
+//   frames       both sweeps into frames of 65536 values with checksums, as payloads have them
+//   decode       unpack and dequantise, nothing else
+//   unframe      frames with checksums to values
+#include <benchmark/benchmark.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/codec/codec.h"
+#include "common/codec/kernels/float_kernels.h"
+#include "common/tensor/model_spec.h"
+
+namespace thinwire {
+namespace {
+
+double ThreadSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double Median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+// Roughly normal numbers of deviation 0.01, as updates are; a sum of uniform ones will do.
+std::vector<float> Update(size_t count) {
+  std::vector<float> values(count);
+  uint32_t state = 1;
+  for (float& value : values) {
+    float sum = 0;
+    for (int i = 0; i < 4; ++i) {
+      state = state * 1664525u + 1013904223u;
+      sum += static_cast<float>(state >> 8) * 0x1p-24f - 0.5f;
+    }
+    value = sum * 0.0173f;
+  }
+  return values;
+}
+
+absl::Span<float> Block(std::vector<float>& all, size_t i) {
+  return absl::MakeSpan(all).subspan(i * kBlockValues, kBlockValues);
+}
+
+// Everything that one operation works on.
+struct Bench {
+  Bench(const CodecSpec& spec, size_t count)
+      : codec(std::move(MakeCodec(spec)).value()), values(Update(count)), decoded(count), copy(count) {
+    TensorScan scan;
+    scan.Add(values);
+    scale = *codec->ChooseScale(scan);
+    packed.resize(PackedSize(count, spec.format.width()));
+    EncodeFloats(values.data(), count, spec.format, scale, packed.data());
+    EncodeBlocks(scale);
+  }
+  void Scan() { benchmark::DoNotOptimize(MaxMagnitudeBits(values.data(), values.size())); }
+  void Encode() { EncodeFloats(values.data(), values.size(), codec->spec().format, scale, packed.data()); }
+  void Decode() { DecodeFloats(packed.data(), values.size(), codec->spec().format, scale, decoded.data()); }
+  void EncodeBlocks(float with) {
+    frames.resize((values.size() + kBlockValues - 1) / kBlockValues);
+    for (size_t i = 0; i < frames.size(); ++i) {
+      frames[i].clear();
+      const absl::Status status = codec->Encode(Block(values, i), with, &frames[i]);
+      if (!status.ok()) std::abort();
+    }
+  }
+  void ScanAndEncodeBlocks() {
+    TensorScan scan;
+    scan.Add(values);
+    EncodeBlocks(*codec->ChooseScale(scan));
+  }
+  void DecodeBlocks() {
+    for (size_t i = 0; i < frames.size(); ++i) {
+      if (!DecodeFrame(frames[i], Block(decoded, i)).ok()) std::abort();
+    }
+  }
+  std::unique_ptr<Codec> codec;
+  std::vector<float> values, decoded, copy;
+  std::vector<uint8_t> packed;
+  std::vector<std::string> frames;
+  float scale = 1;
+};
+
+using Operation = void (*)(Bench*);
+
+void Run(benchmark::State& state, const CodecSpec& spec, const KernelTarget& target, Operation operation,
+         size_t count) {
+  UseKernelTarget(&target);
+  Bench bench(spec, count);
+  // Small buffers many times over, so that a measurement is long against the clock.
+  const size_t repeats = std::max<size_t>(1, (size_t{1} << 21) / count);
+  std::vector<double> copies, operations;
+  for (auto _ : state) {
+    const double start = ThreadSeconds();
+    for (size_t i = 0; i < repeats; ++i) {
+      std::memcpy(bench.copy.data(), bench.values.data(), count * sizeof(float));
+      benchmark::ClobberMemory();
+    }
+    const double middle = ThreadSeconds();
+    for (size_t i = 0; i < repeats; ++i) {
+      operation(&bench);
+      benchmark::ClobberMemory();
+    }
+    const double end = ThreadSeconds();
+    copies.push_back(middle - start);
+    operations.push_back(end - middle);
+    state.SetIterationTime(end - middle);
+  }
+  UseKernelTarget(nullptr);
+  const double gigabytes = 1e-9 * static_cast<double>(repeats * count * sizeof(float));
+  state.counters["GB/s"] = gigabytes / Median(operations);
+  state.counters["memcpy"] = gigabytes / Median(copies);
+  state.counters["ratio"] = Median(copies) / Median(operations);
+}
+
+const std::vector<std::pair<const char*, Operation>>& Operations() {
+  static const auto* const operations = new std::vector<std::pair<const char*, Operation>>{
+      {"scan", [](Bench* b) { b->Scan(); }},
+      {"encode", [](Bench* b) { b->Encode(); }},
+      {"scan+encode", [](Bench* b) { b->Scan(), b->Encode(); }},
+      {"frames", [](Bench* b) { b->ScanAndEncodeBlocks(); }},
+      {"decode", [](Bench* b) { b->Decode(); }},
+      {"unframe", [](Bench* b) { b->DecodeBlocks(); }},
+  };
+  return *operations;
+}
+
+void Register(const std::string& codec, const KernelTarget& target, size_t count) {
+  const CodecSpec spec = *CodecSpec::Parse(codec);
+  for (const auto& [name, operation] : Operations()) {
+    const bool kernel_only = absl::string_view(name) != "frames" && absl::string_view(name) != "unframe";
+    if (spec.id == CodecId::kFp32 && kernel_only) continue;
+    benchmark::RegisterBenchmark(absl::StrCat(codec, "/", target.name, "/", count, "/", name).c_str(), Run, spec,
+                                 target, operation, count)
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond)
+        ->MinTime(0.3);
+  }
+}
+
+void RegisterAll() {
+  const std::vector<KernelTarget> targets = KernelTargets();
+  for (const size_t count : {size_t{1} << 16, size_t{1} << 20, size_t{1} << 24}) {
+    for (const KernelTarget& target : targets) Register("s1e3m7:pow2", target, count);
+    for (const char* codec :
+         {"s1e2m3:pow2", "s1e4m3:pow2", "s1e5m10:pow2", "s1e4m14:pow2", "s1e8m7:none", "s1e3m7:absmax", "fp32"}) {
+      Register(codec, targets.front(), count);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace thinwire
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  thinwire::RegisterAll();
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
