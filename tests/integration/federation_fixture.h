@@ -41,11 +41,23 @@ class FederationTest : public testing::Test {
  protected:
   FederationTest() : cluster_(folder_.path(), THINWIRE_BINARY_DIR "/bin") {}
 
-  // Rounds of `clients` updates each; `more` may add any message or override a field.
-  static std::string Config(int rounds, int clients, const std::string& plan, const std::string& more = "") {
-    return absl::StrCat("run { rounds: ", rounds, " seed: 11 }\nmodel { from_client_seed: 5 }\nround { clients: ", clients,
-                        " }\ntraining { learning_rate: 0.01 }\n",
-                        "client { heartbeat_interval { nanos: 200000000 } lease { seconds: 5 } }\n", plan, more);
+  // Fields to add to, or put in place of, those that every test's configuration has; one text per message.
+  struct Sections {
+    std::string round = "";
+    std::string model = "from_client_seed: 5";
+    std::string training = "learning_rate: 0.01";
+    std::string client = "heartbeat_interval { nanos: 200000000 } lease { seconds: 5 }";
+    std::string more = "";  // whole messages
+  };
+
+  // Rounds of `clients` updates each.
+  static std::string Config(int rounds, int clients, const std::string& plan, const Sections& sections) {
+    return absl::StrCat("run { rounds: ", rounds, " seed: 11 }\nmodel { ", sections.model, " }\nround { clients: ", clients,
+                        " ", sections.round, " }\ntraining { ", sections.training, " }\nclient { ", sections.client,
+                        " }\n", plan, sections.more);
+  }
+  static std::string Config(int rounds, int clients, const std::string& plan) {
+    return Config(rounds, clients, plan, Sections());
   }
 
   void StartEchoClients(int count, int parameters, const std::vector<std::string>& more = {}) {

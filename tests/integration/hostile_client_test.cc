@@ -22,8 +22,9 @@ constexpr int kParameters = 1000;  // of the echo clients' model: ten tensors of
 class HostileClientTest : public FederationTest {
  protected:
   void SetUp() override {
-    const std::string more = "round { min_updates: 1 deadline { seconds: 20 } }\n";
-    ASSERT_THAT(cluster_.StartServer(Config(1, 2, kFp32, more)), IsOk());
+    Sections sections;
+    sections.round = "min_updates: 1 deadline { seconds: 20 }";
+    ASSERT_THAT(cluster_.StartServer(Config(1, 2, kFp32, sections)), IsOk());
     StartEchoClients(1, kParameters);
     bad_ = std::make_unique<RawClient>(cluster_.federation_address(), "mallory");
     ASSERT_THAT(cluster_.AwaitStatus([](const v1::Status& now) { return now.round_state() == v1::ROUND_STATE_INVITING; }),

@@ -23,9 +23,10 @@ TEST_P(IdentityTest, ThreeRoundsAtLearningRateZeroLeaveTheModelBitIdentical) {
   ModelStateSource source(initial);
   const std::string path = folder_.Path("initial.safetensors");
   ASSERT_THAT(WriteSafetensors(path, initial.spec, source), IsOk());
-  const std::string more =
-      absl::StrCat("model { safetensors: \"", path, "\" }\ntraining { learning_rate: 0 }\n");
-  ASSERT_THAT(cluster_.StartServer(Config(3, 2, GetParam(), more)), IsOk());
+  Sections sections;
+  sections.model = absl::StrCat("safetensors: \"", path, "\"");
+  sections.training = "learning_rate: 0";
+  ASSERT_THAT(cluster_.StartServer(Config(3, 2, GetParam(), sections)), IsOk());
   StartEchoClients(2, 0);
   ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
   ASSERT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();

@@ -76,8 +76,10 @@ TEST_F(FederationTest, TheServerKilledInMidUploadKeepsTheBytesItHad) {
 }
 
 TEST_F(FederationTest, AClientThatDiesIsDroppedAndTheRoundClosesWithItsQuorum) {
-  const std::string more = "round { min_updates: 2 deadline { seconds: 6 } }\nclient { lease { seconds: 2 } }\n";
-  ASSERT_THAT(cluster_.StartServer(Config(2, 3, kFp32, more)), IsOk());
+  Sections sections;
+  sections.round = "min_updates: 2 deadline { seconds: 6 }";
+  sections.client = "heartbeat_interval { nanos: 200000000 } lease { seconds: 2 }";
+  ASSERT_THAT(cluster_.StartServer(Config(2, 3, kFp32, sections)), IsOk());
   cluster_.proxy().SetRate(Direction::kUp, 2 << 20);
   StartEchoClients(3, 300'000);
   ASSERT_OK_AND_ASSIGN(const v1::Status training, cluster_.AwaitStatus([](const v1::Status& now) {

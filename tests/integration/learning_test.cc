@@ -11,9 +11,10 @@ namespace {
 TEST_F(FederationTest, TwoClientsLearnFashionMnistAndTheEvaluatorSaysHowWell) {
   const std::string data = kFashionMnistFolder;
   if (!FileExists(data)) GTEST_SKIP() << "no Fashion-MNIST here; install the Debian package dataset-fashion-mnist";
-  const std::string more =
-      "training { local_epochs: 1 batch_size: 32 learning_rate: 0.05 sgd { momentum: 0.9 } }\nevaluation { every: 1 }\n";
-  ASSERT_THAT(cluster_.StartServer(Config(2, 2, kS1E3M7, more)), IsOk());
+  Sections sections;
+  sections.training = "local_epochs: 1 batch_size: 32 learning_rate: 0.05 sgd { momentum: 0.9 }";
+  sections.more = "evaluation { every: 1 }\n";
+  ASSERT_THAT(cluster_.StartServer(Config(2, 2, kS1E3M7, sections)), IsOk());
   for (int i = 0; i < 2; ++i) {
     ASSERT_THAT(cluster_.StartClient(absl::StrCat("trainer", i),
                                      {"--task=classify", "--model=cnn", "--data=" + data, "--samples=6000",

@@ -128,7 +128,12 @@ absl::StatusOr<v1::Status> Cluster::AwaitStatus(const std::function<bool(const v
 }
 
 absl::StatusOr<v1::Status> Cluster::AwaitEnd(absl::Duration timeout) {
-  return AwaitStatus([](const v1::Status& status) { return status.state() >= v1::RUN_STATE_COMPLETED; }, timeout);
+  return AwaitStatus(
+      [](const v1::Status& status) {
+        const bool exported = !status.model_path().empty();
+        return status.state() == v1::RUN_STATE_COMPLETED ? exported : status.state() > v1::RUN_STATE_COMPLETED;
+      },
+      timeout);
 }
 
 absl::StatusOr<std::vector<v1::RoundSummary>> Cluster::Rounds() {

@@ -59,6 +59,7 @@ class Cluster {
   // Follows the run until `predicate` holds; DEADLINE_EXCEEDED, with the last status and the logs' ends, after `timeout`.
   absl::StatusOr<v1::Status> AwaitStatus(const std::function<bool(const v1::Status&)>& predicate,
                                          absl::Duration timeout = absl::Seconds(60));
+  // Until the run has ended and, if it completed, exported its model.
   absl::StatusOr<v1::Status> AwaitEnd(absl::Duration timeout = absl::Seconds(60));
   absl::StatusOr<std::vector<v1::RoundSummary>> Rounds();
   // The ends of all logs, for messages.

@@ -11,13 +11,12 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr char kMinimal[] = R"(run { rounds: 3 }
+constexpr char kBase[] = R"(run { rounds: 3 }
 storage { directory: "/tmp/x" }
 model { from_client_seed: 7 }
 plan { preset: PLAN_PRESET_FP32 }
-round { clients: 2 }
-training { learning_rate: 0.1 }
 )";
+const std::string kMinimal = std::string(kBase) + "round { clients: 2 }\ntraining { learning_rate: 0.1 }\n";
 
 std::string ErrorOf(const std::string& text) {
   return std::string(ParseConfig(text, "server.textproto").status().message());
@@ -39,7 +38,7 @@ TEST(Config, TheSmallestFileGetsTheDocumentedDefaults) {
 }
 
 TEST(Config, OverSelectionRoundsUp) {
-  const std::string text = std::string(kMinimal) + "round { clients: 10 over_selection: 1.25 }";
+  const std::string text = std::string(kBase) + "round { clients: 10 over_selection: 1.25 }";
   EXPECT_EQ(ParseConfig(text, "f")->round.invited, 13u);
 }
 
@@ -72,20 +71,24 @@ training { batch_size: 4 learning_rate: -1 }
   EXPECT_THAT(error, HasSubstr("server.textproto:14: training.learning_rate: is -1"));
 }
 
+TEST(Config, AMessageThatStandsTwiceIsRefusedSoThatNeitherIsLost) {
+  EXPECT_THAT(ErrorOf(kMinimal + "round { clients: 3 }"), AllOf(HasSubstr("server.textproto:7:"), HasSubstr("multiple times")));
+}
+
 TEST(Config, UnknownFieldsAndBrokenSyntaxNameTheLine) {
-  EXPECT_THAT(ErrorOf("run { rounds: 1 }\nrun { speed: 3 }"), AllOf(HasSubstr(":2:"), HasSubstr("speed")));
+  EXPECT_THAT(ErrorOf("run { rounds: 1 }\nmodel { speed: 3 }"), AllOf(HasSubstr(":2:"), HasSubstr("speed")));
   EXPECT_THAT(ErrorOf("run { rounds: "), HasSubstr("server.textproto:1:"));
   EXPECT_THAT(ErrorOf("\x01\x02\x03"), HasSubstr("server.textproto:1:"));
 }
 
 TEST(Config, SumsThatWouldLeaveTooFewBitsAreRefusedBeforeAnythingStarts) {
   const std::string text =
-      std::string(kMinimal) + "round { clients: 1000000 }\naggregation { max_examples: 1099511627776 }\n";
+      std::string(kBase) + "round { clients: 1000000 }\naggregation { max_examples: 1099511627776 }\n";
   EXPECT_THAT(ErrorOf(text), AllOf(HasSubstr("aggregation.max_examples"), HasSubstr("24")));
 }
 
 TEST(Config, StrategiesKeepAnExplicitZero) {
-  const std::string text = std::string(kMinimal) + "aggregation { fed_avg_m { momentum: 0 } }";
+  const std::string text = kMinimal + "aggregation { fed_avg_m { momentum: 0 } }";
   const absl::StatusOr<ServerConfig> config = ParseConfig(text, "f");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->strategy.kind, StrategyOptions::Kind::kFedAvgM);
@@ -94,12 +97,12 @@ TEST(Config, StrategiesKeepAnExplicitZero) {
 }
 
 TEST(Config, ANumberThatIsNotOneIsRefused) {
-  EXPECT_THAT(ErrorOf(std::string(kMinimal) + "training { learning_rate: nan }"), HasSubstr("training.learning_rate"));
-  EXPECT_THAT(ErrorOf(std::string(kMinimal) + "aggregation { fed_avg_m { momentum: 1 } }"), HasSubstr("less than 1"));
+  EXPECT_THAT(ErrorOf(std::string(kBase) + "round { clients: 2 } training { learning_rate: nan }"), HasSubstr("training.learning_rate"));
+  EXPECT_THAT(ErrorOf(kMinimal + "aggregation { fed_avg_m { momentum: 1 } }"), HasSubstr("less than 1"));
 }
 
 TEST(Config, ALeaseShorterThanTwoHeartbeatsIsRefused) {
-  const std::string text = std::string(kMinimal) + "client { heartbeat_interval { seconds: 20 } }";
+  const std::string text = kMinimal + "client { heartbeat_interval { seconds: 20 } }";
   EXPECT_THAT(ErrorOf(text), AllOf(HasSubstr("client.lease: is 30s"), HasSubstr("at least 40s")));
 }
 
