@@ -30,7 +30,7 @@ class Fp32Codec : public Codec {
   absl::Status Encode(absl::Span<const float> values, float scale, std::string* frame) const override;
 
  private:
-  const CodecSpec spec_;
+  const CodecSpec spec_ = CodecSpec::Fp32();
 };
 
 class FloatCodec : public Codec {

@@ -1,0 +1,65 @@
+// Any bytes as a frame: as they are, and with the checksum made right so that what lies behind it is reached.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "common/base/bytes.h"
+#include "common/base/crc32c.h"
+#include "common/codec/codec.h"
+#include "common/codec/frame.h"
+#include "tests/fuzz/fuzz_target.h"
+
+namespace thinwire {
+namespace {
+
+constexpr uint32_t kMaxCount = 1 << 16;
+
+void CheckFloats(absl::string_view frame, const FrameInfo& info) {
+  std::vector<float> values(info.count);
+  if (!DecodeFrame(frame, absl::MakeSpan(values)).ok()) return;
+  for (const float value : values) Require(std::isfinite(value), "decoded values are finite");
+  const auto codec = MakeCodec(info.codec);
+  Require(codec.ok(), "a frame that decodes names a codec that encodes");
+  std::string again;
+  Require((*codec)->Encode(values, info.scale, &again).ok(), "decoded values encode with the same scale");
+  Require(again.size() == frame.size(), "they take the same space");
+  // Values that a power of two has scaled are exact, so the same codes come out again unless the product was subnormal.
+  std::vector<float> second(values.size());
+  Require(DecodeFrame(again, absl::MakeSpan(second)).ok(), "what was encoded decodes");
+  if (info.codec.scale != ScaleRule::kAbsMax) Require(second == values, "and gives the same values");
+}
+
+void CheckFrame(absl::string_view frame) {
+  const auto info = ReadFrameInfo(frame);
+  std::vector<float> none;
+  if (!info.ok()) {
+    Require(!DecodeFrame(frame, absl::MakeSpan(none)).ok(), "a frame without lawful header does not decode");
+    return;
+  }
+  if (info->count > kMaxCount) return;
+  if (info->codec.id == CodecId::kInt64) {
+    std::vector<int64_t> values(info->count);
+    Require(DecodeIntFrame(frame, absl::MakeSpan(values)).ok(), "lawful integer frames decode");
+    std::string again;
+    EncodeIntFrame(values, &again);
+    Require(again == frame, "integers have one encoding");
+  } else {
+    CheckFloats(frame, *info);
+  }
+}
+
+}  // namespace
+}  // namespace thinwire
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace thinwire;
+  std::string frame(reinterpret_cast<const char*>(data), size);
+  CheckFrame(frame);
+  if (size < kFrameHeaderSize) return 0;
+  const absl::string_view view(frame);
+  StoreLittle<uint32_t>(static_cast<uint32_t>(size - kFrameHeaderSize), &frame[8]);
+  StoreLittle<uint32_t>(Crc32c(view.substr(kFrameHeaderSize), Crc32c(view.substr(0, 12))), &frame[12]);
+  CheckFrame(frame);
+  return 0;
+}
