@@ -29,6 +29,8 @@ using DU = hn::CappedTag<uint32_t, 8>;  // 4 or 8 codes, and bytes move within b
 constexpr int kBlockCodes = 4;
 constexpr size_t kGroup = 8;
 #endif
+// Where the second block stands in the tables, if it has a vector of its own.
+constexpr size_t kSecondVector = HWY_MAX_BYTES == 16 ? 16 : 0;
 using VU = hn::Vec<DU>;
 using D8 = hn::Repartition<uint8_t, DU>;
 using V8 = hn::Vec<D8>;
@@ -117,7 +119,7 @@ class Packer {
  private:
   HWY_INLINE Packer(int width, const PackTable& table)
       : first_(width, table, 0),
-        second_(width, table, 16),
+        second_(width, table, kSecondVector),
         second_block_(static_cast<size_t>(width) / 2),
         narrow_(width <= 16) {}
 
@@ -161,9 +163,9 @@ class Unpacker {
  private:
   HWY_INLINE Unpacker(int width, const UnpackTable& table)
       : shift_(hn::LoadU(DU(), table.shift)),
-        second_shift_(hn::LoadU(DU(), table.shift + 4)),
+        second_shift_(hn::LoadU(DU(), table.shift + kSecondVector / 4)),
         bytes_(hn::LoadU(D8(), table.bytes)),
-        second_bytes_(hn::LoadU(D8(), table.bytes + 16)),
+        second_bytes_(hn::LoadU(D8(), table.bytes + kSecondVector)),
         second_block_(static_cast<size_t>(width) / 2) {}
 
   const VU shift_, second_shift_;  // second_: for vectors of one block
