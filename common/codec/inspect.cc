@@ -6,9 +6,7 @@
 namespace thinwire {
 namespace {
 
-std::string CodecName(const FrameInfo& info) {
-  return info.codec.id == CodecId::kInt64 ? "int64" : info.codec.Name();
-}
+std::string CodecName(const FrameInfo& info) { return info.codec.id == CodecId::kInt64 ? "int64" : info.codec.Name(); }
 
 void AddSegment(const Segment& segment, const FrameInfo& info, TensorReport* report) {
   const std::string codec = CodecName(info);
@@ -40,8 +38,8 @@ absl::StatusOr<PayloadReport> InspectPayload(const std::string& path) {
     TW_RETURN_IF_ERROR(reader.ReadSegment(i, &frame));
     TW_ASSIGN_OR_RETURN(const FrameInfo info, ReadFrameInfo(frame));
     if (info.count != segment.count) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": segment ", i, " has ", info.count,
-                                                     " values, its manifest entry says ", segment.count));
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": segment ", i, " has ", info.count, " values, its manifest entry says ", segment.count));
     }
     if (report.tensors.empty() || report.tensors.back().tensor != segment.tensor) report.tensors.emplace_back();
     AddSegment(segment, info, &report.tensors.back());

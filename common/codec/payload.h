@@ -81,7 +81,7 @@ struct EncodeOptions {
   Digest base_id;
 };
 
-// Encodes `source` into a new file at `path` (not synced), in two sweeps over each tensor and a block of memory.
+// Encodes `source` into a new file at `path` (not synced), in one or two sweeps over each tensor and a block of memory.
 // INVALID_ARGUMENT, naming the tensor, if a value is NaN or infinite.
 absl::StatusOr<PayloadRef> EncodePayload(const ModelSpec& spec, const EncodeOptions& options, BlockSource& source,
                                          const std::string& path);

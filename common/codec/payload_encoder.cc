@@ -23,6 +23,13 @@ class SegmentWriter {
     return absl::OkStatus();
   }
   uint64_t offset() const { return offset_; }
+  // Takes back the last `segments` segments: the next one is written in the place of the first of them.
+  void TakeBack(size_t segments) {
+    for (; segments > 0; --segments) {
+      offset_ -= segments_.back().size;
+      segments_.pop_back();
+    }
+  }
   std::vector<Segment> TakeSegments() { return std::move(segments_); }
 
  private:
@@ -37,16 +44,28 @@ class TensorEncoder {
   TensorEncoder(const ModelSpec& spec, BlockSource* source, SegmentWriter* out)
       : spec_(spec), source_(source), out_(out) {}
 
+  // The scale needs the whole tensor, but often the first block's is the whole tensor's: blocks are encoded while that
+  // holds, and once more from the start if it does not hold to the end. Values are thus read once or twice.
   absl::Status EncodeFloats(uint32_t tensor, const Codec& codec) {
-    const uint64_t count = spec_.tensors()[tensor].count();
+    const uint64_t blocks = BlockCount(spec_.tensors()[tensor].count());
     TensorScan scan;
-    if (codec.needs_scan()) TW_RETURN_IF_ERROR(Scan(tensor, count, &scan));
-    TW_ASSIGN_OR_RETURN(const float scale, codec.ChooseScale(scan));
-    for (uint64_t block = 0; block < BlockCount(count); ++block) {
-      TW_RETURN_IF_ERROR(ReadBlock(tensor, count, block));
-      frame_.clear();
-      TW_RETURN_IF_ERROR(codec.Encode(floats_, scale, &frame_));
-      TW_RETURN_IF_ERROR(out_->Write(tensor, block, BlockSize(count, block), frame_));
+    TW_ASSIGN_OR_RETURN(float scale, codec.ChooseScale(scan));
+    uint64_t encoded = 0;
+    for (uint64_t block = 0; block < blocks; ++block) {
+      TW_RETURN_IF_ERROR(ReadBlock(tensor, block));
+      if (codec.needs_scan()) scan.Add(floats_);
+      TW_ASSIGN_OR_RETURN(const float wanted, codec.ChooseScale(scan));
+      if (block == 0) scale = wanted;
+      if (wanted != scale || encoded != block) continue;
+      TW_RETURN_IF_ERROR(EncodeBlock(tensor, block, codec, scale));
+      ++encoded;
+    }
+    if (encoded == blocks) return absl::OkStatus();
+    out_->TakeBack(encoded);
+    TW_ASSIGN_OR_RETURN(scale, codec.ChooseScale(scan));
+    for (uint64_t block = 0; block < blocks; ++block) {
+      TW_RETURN_IF_ERROR(ReadBlock(tensor, block));
+      TW_RETURN_IF_ERROR(EncodeBlock(tensor, block, codec, scale));
     }
     return absl::OkStatus();
   }
@@ -64,24 +83,16 @@ class TensorEncoder {
   }
 
  private:
-  absl::Status Scan(uint32_t tensor, uint64_t count, TensorScan* scan) {
-    for (uint64_t block = 0; block < BlockCount(count); ++block) {
-      TW_RETURN_IF_ERROR(ReadBlock(tensor, count, block));
-      scan->Add(floats_);
-    }
-    return absl::OkStatus();
+  // Fills floats_.
+  absl::Status ReadBlock(uint32_t tensor, uint64_t block) {
+    floats_.resize(BlockSize(spec_.tensors()[tensor].count(), block));
+    return source_->ReadFloats(tensor, block * kBlockValues, absl::MakeSpan(floats_));
   }
 
-  // Fills floats_. The second sweep over a tensor of one block finds it there.
-  absl::Status ReadBlock(uint32_t tensor, uint64_t count, uint64_t block) {
-    const std::pair<uint32_t, uint64_t> wanted(tensor, block);
-    if (held_valid_ && held_ == wanted) return absl::OkStatus();
-    held_valid_ = false;
-    floats_.resize(BlockSize(count, block));
-    TW_RETURN_IF_ERROR(source_->ReadFloats(tensor, block * kBlockValues, absl::MakeSpan(floats_)));
-    held_ = wanted;
-    held_valid_ = true;
-    return absl::OkStatus();
+  absl::Status EncodeBlock(uint32_t tensor, uint64_t block, const Codec& codec, float scale) {
+    frame_.clear();
+    TW_RETURN_IF_ERROR(codec.Encode(floats_, scale, &frame_));
+    return out_->Write(tensor, block, static_cast<uint32_t>(floats_.size()), frame_);
   }
 
   const ModelSpec& spec_;
@@ -90,8 +101,6 @@ class TensorEncoder {
   std::vector<float> floats_;
   std::vector<int64_t> ints_;
   std::string frame_;
-  std::pair<uint32_t, uint64_t> held_{0, 0};  // tensor and block in floats_
-  bool held_valid_ = false;
 };
 
 absl::Status NameTensor(const TensorSpec& tensor, const absl::Status& status) {
@@ -121,6 +130,7 @@ absl::StatusOr<PayloadRef> WritePayload(const ModelSpec& spec, const EncodeOptio
   SegmentWriter out(&file, manifest_size);
   TW_RETURN_IF_ERROR(EncodeTensors(spec, options, source, &out));
   const uint64_t total_size = out.offset();
+  TW_RETURN_IF_ERROR(file.Truncate(total_size));  // segments that were taken back may have been longer
   const std::string manifest = EncodeManifest({options.representation, spec.id(), options.base_id, out.TakeSegments()});
   TW_RETURN_IF_ERROR(file.WriteAt(0, manifest));
   return PayloadRef{Sha256(manifest), total_size, static_cast<uint32_t>(manifest.size())};

@@ -107,6 +107,31 @@ TEST_F(PayloadTest, BlocksMayBeReadInAnyGrouping) {
   EXPECT_TRUE(decoded.ReadFloats(4, 0, absl::Span<float>()).ok());
 }
 
+// The largest value may stand in any block: the scale is that of the whole tensor all the same.
+TEST_F(PayloadTest, AllBlocksOfATensorHaveTheScaleOfTheWhole) {
+  for (const CodecSpec& codec :
+       {CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo), CodecSpec::Float(5, 6, ScaleRule::kAbsMax)}) {
+    for (const size_t at : {size_t{5}, size_t{kBlockValues}, 2 * size_t{kBlockValues} + 6}) {
+      state = MakeState();
+      state.floats[5][at] = 1000.0f;
+      const PayloadRef ref = Encode(Representation::kModel, codec);
+      EXPECT_EQ(ref.total_size, *MaxPayloadSize(state.spec, Representation::kModel, codec));
+      const PayloadReader reader = Open(ref);
+      TensorScan scan;
+      scan.Add(state.floats[5]);
+      for (uint64_t block = 0; block < 3; ++block) {
+        std::string frame;
+        ASSERT_TRUE(reader.ReadSegment(reader.SegmentIndex(5, block), &frame).ok());
+        EXPECT_EQ(ReadFrameInfo(frame)->scale, *(*MakeCodec(codec))->ChooseScale(scan)) << at << " " << block;
+      }
+      PayloadSource decoded(reader);
+      std::vector<float> weights(state.floats[5].size());
+      ASSERT_TRUE(decoded.ReadFloats(5, 0, absl::MakeSpan(weights)).ok());
+      EXPECT_NEAR(weights[at], 1000.0f, 4.0f);
+    }
+  }
+}
+
 TEST_F(PayloadTest, TheSameValuesGiveTheSamePayload) {
   const CodecSpec codec = CodecSpec::Float(4, 3, ScaleRule::kAbsMax);
   const PayloadRef first = Encode(Representation::kModel, codec);
