@@ -8,6 +8,9 @@
 namespace thinwire {
 namespace {
 
+// Rounds after which the time left can be told from the time taken.
+constexpr double kTelling = 0.3;
+
 std::string Stage(const v1::Status& status) {
   switch (status.state()) {
     case v1::RUN_STATE_UNSPECIFIED:
@@ -63,7 +66,7 @@ std::optional<absl::Duration> Progress::TimeLeft(const v1::Status& status, Monot
   if (status.state() != v1::RUN_STATE_RUNNING) return std::nullopt;
   if (!training_since_) training_since_ = now;
   const double done = RoundsDone(status);
-  if (done <= 0) return std::nullopt;
+  if (done < kTelling) return std::nullopt;
   return (now - *training_since_) * ((status.rounds() - done) / done);
 }
 

@@ -144,7 +144,13 @@ absl::StatusOr<RunReport> RunDemo(const DemoOptions& options, const std::string&
   absl::StatusOr<v1::Status> status = FollowRun(federation.get(), &follower, signal_fd, progress);
   report.seconds = absl::ToDoubleSeconds(Now() - start);
   progress->End();
-  if (!status.ok()) return status.status();
+  if (absl::IsCancelled(status.status())) {
+    federation->StopClients(absl::ZeroDuration());
+    federation->StopServer(kGrace);
+    return absl::CancelledError(
+        absl::StrCat("interrupted; all processes are stopped, and the run's state is kept in ", report.directory));
+  }
+  TW_RETURN_IF_ERROR(status.status());
   TW_ASSIGN_OR_RETURN(const std::vector<v1::RoundSummary> rounds, follower.ListRounds());
   for (const v1::RoundSummary& round : rounds) report.rounds.push_back(ToRoundLine(round));
   federation->StopClients(kGrace);

@@ -46,7 +46,7 @@ std::string Headline(const RunReport& report) {
   std::string line = absl::StrFormat("%s: %u rounds, %u clients, %s, in %.1f s", report.state, report.rounds.size(),
                                      report.options.clients, report.options.plan, report.seconds);
   if (report.accuracy) absl::StrAppend(&line, absl::StrFormat("; test accuracy %.4f", *report.accuracy));
-  if (!report.reason.empty()) absl::StrAppend(&line, "; ", report.reason);
+  if (report.state != "COMPLETED" && !report.reason.empty()) absl::StrAppend(&line, "; ", report.reason);
   return line;
 }
 

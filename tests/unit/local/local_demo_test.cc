@@ -72,7 +72,7 @@ TEST(LocalDemoTest, ASmallRunTrainsCountsItsBytesAndCanBeLookedAtAgain) {
   const Output rounds = RunShell("THINWIRE_BIN=" + std::string(kPrograms) +
                                  " " THINWIRE_SOURCE_DIR "/scripts/look.sh " + report.directory + " rounds");
   EXPECT_EQ(rounds.exit_code, 0) << rounds.text;
-  EXPECT_THAT(rounds.text, HasSubstr("published"));
+  EXPECT_THAT(rounds.text, HasSubstr("PUBLISHED"));
 }
 
 }  // namespace

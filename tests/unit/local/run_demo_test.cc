@@ -80,7 +80,7 @@ TEST_F(RunDemoTest, ASignalEndsTheRunAndItsProcesses) {
   IdleServer();
   Program("thinwire-client", "exec sleep 1000\n");
   signal_ = UniqueFd(eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC));
-  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kCancelled, HasSubstr(directory_.Path("run"))));
 }
 
 TEST_F(RunDemoTest, ClientsGetTheirPartOfTheDataAndTheProxysAddress) {
