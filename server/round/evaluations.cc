@@ -13,11 +13,18 @@ void Evaluations::Add(uint64_t version) {
 }
 
 bool Evaluations::Restore(const AssignmentRecord& record) {
+  const bool open = record.state == AssignmentState::kTraining;
   const auto it = due_.find(record.version);
-  if (it == due_.end() || it->second.under_way) return false;
-  const bool restored = open_.emplace(record.client, record).second;
-  if (restored) it->second.under_way = true;
-  return restored;
+  if (it == due_.end()) return !open;
+  it->second.given.insert(record.id);
+  if (record.state == AssignmentState::kFailed) it->second.failed_by.insert(record.client);
+  if (!open) return true;
+  const AssignmentRecord* const same = FindOf(record.client);
+  if (same != nullptr && same->id == record.id) return true;
+  if (it->second.under_way || same != nullptr) return false;
+  it->second.under_way = true;
+  open_.emplace(record.client, record);
+  return true;
 }
 
 std::optional<uint64_t> Evaluations::NextFor(const std::string& client) const {
@@ -28,12 +35,15 @@ std::optional<uint64_t> Evaluations::NextFor(const std::string& client) const {
 }
 
 const AssignmentRecord& Evaluations::Start(const std::string& client, uint64_t version) {
-  due_[version].under_way = true;
+  Due& due = due_[version];
+  due.under_way = true;
+  const std::string attempt = due.given.empty() ? "" : absl::StrCat(".", due.given.size() + 1);
   AssignmentRecord& record = open_[client];
-  record.id = absl::StrCat("e", version, "-", client);
+  record.id = absl::StrCat("e", version, attempt, "-", client);
   record.client = client;
   record.kind = WorkKind::kEvaluate;
   record.version = version;
+  due.given.insert(record.id);
   return record;
 }
 

@@ -18,7 +18,8 @@
 namespace thinwire {
 
 // Not thread-safe. Due are version 0, every evaluate_every-th and the last one. A due version is evaluated by one
-// client; if that one goes, by the next; one that fails at it is not asked again for that version.
+// client; if that one goes, by the next; one that fails at it is not asked again for that version. Assignments are
+// called "e<version>-<client>", from the second of a version on "e<version>.<n>-<client>": an id is given once.
 class Evaluations {
  public:
   explicit Evaluations(const RoundOptions& options)
@@ -26,7 +27,8 @@ class Evaluations {
 
   // Takes the version up if it is due.
   void Add(uint64_t version);
-  // An assignment from before a restart. False if its version is not due (any more).
+  // An assignment from before a restart, whatever its state. False if it is not final and its version is not due (any
+  // more).
   bool Restore(const AssignmentRecord& record);
 
   // The lowest due version that nobody is evaluating and this client has not failed at.
@@ -52,7 +54,8 @@ class Evaluations {
  private:
   struct Due {
     bool under_way = false;
-    std::set<std::string> failed_by;
+    std::set<std::string> given;      // ids
+    std::set<std::string> failed_by;  // clients
   };
   std::optional<Settle> End(const std::string& client, AssignmentState state, const std::string& reason);
 

@@ -14,7 +14,9 @@
 namespace thinwire {
 
 struct AssignmentRecord {
-  std::string id;  // "r<round>-<client>", "init-<n>-<client>" or "e<version>-<client>"; at most 128 characters
+  // "r<round>-<client>", "init-<n>-<client>", "e<version>-<client>" or, tried again, "e<version>.<n>-<client>"; at most
+  // 128 characters.
+  std::string id;
   std::string client;
   WorkKind kind = WorkKind::kTrain;
   uint32_t round = 0;  // 0 for initialisation and evaluations
@@ -47,7 +49,8 @@ struct RestoredRun {
   uint32_t failed_rounds = 0;  // in a row
   std::string last_failure;    // why the last of these failed
   // Every assignment of the open or last round, whatever its state (received ones in the order of receipt, if the
-  // journal knows it: should more have come than are wanted, the first count), and all others that are not final.
+  // journal knows it: should more have come than are wanted, the first count); every evaluation of a version that has
+  // none reported, whatever its state (their ids are not used again); and all others that are not final.
   std::vector<AssignmentRecord> assignments;
   uint32_t initializations = 0;       // initialise assignments ever given: their ids are not used again
   std::vector<uint64_t> unevaluated;  // stored versions for which no evaluation was reported

@@ -59,10 +59,9 @@ void RoundCoordinator::RestoreOthers(const RestoredRun& restored) {
     for (const uint64_t version : restored.unevaluated) evaluations_.Add(version);
   }
   for (const AssignmentRecord& record : restored.assignments) {
-    if (record.kind == WorkKind::kTrain || IsFinal(record.state)) continue;
-    if (record.kind == WorkKind::kEvaluate) {
-      if (!evaluations_.Restore(record)) SettleStray(record);
-    } else if (state_ == RunState::kInitializing && initial_.open() == nullptr) {
+    if (record.kind == WorkKind::kEvaluate && !evaluations_.Restore(record)) SettleStray(record);
+    if (record.kind != WorkKind::kInitialize || IsFinal(record.state)) continue;
+    if (state_ == RunState::kInitializing && initial_.open() == nullptr) {
       initial_.Restore(record);
       deadline_ = now_ + options_.deadline;
     } else {

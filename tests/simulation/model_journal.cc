@@ -42,8 +42,7 @@ void ModelJournal::WriteAssign(const Assign& assign) {
   record.round = assign.round;
   record.version = assign.version;
   const bool inserted = rows_.try_emplace(record.id, Row{record, 0, std::nullopt}).second;
-  // Only an evaluation may be given to the same client again.
-  if (!inserted && assign.kind != WorkKind::kEvaluate) violations_.push_back("assigned twice: " + record.id);
+  if (!inserted) violations_.push_back("assigned twice: " + record.id);
   if (record.id.size() > 128) violations_.push_back("id too long: " + record.id);
 }
 
@@ -51,7 +50,7 @@ void ModelJournal::WriteSettle(const Settle& settle) {
   const auto it = rows_.find(settle.assignment);
   if (it == rows_.end()) return violations_.push_back("settled, but never assigned: " + settle.assignment);
   AssignmentRecord& record = it->second.record;
-  if (record.state == AssignmentState::kFolded && record.kind == WorkKind::kTrain) {
+  if (settle.received && record.state == AssignmentState::kFolded) {
     return violations_.push_back("settled, but part of a version: " + settle.assignment);
   }
   // Its result became durable meanwhile: the event is on its way.
@@ -102,7 +101,8 @@ void ModelJournal::CommitEvaluation(const std::string& id) {
 bool ModelJournal::BelongsToRestart(const AssignmentRecord& record) const {
   const bool of_last_round =
       record.kind == WorkKind::kTrain && !rounds_.empty() && record.round == rounds_.rbegin()->first;
-  return of_last_round || !IsFinal(record.state);
+  const bool unevaluated = record.kind == WorkKind::kEvaluate && evaluated_.count(record.version) == 0;
+  return of_last_round || unevaluated || !IsFinal(record.state);
 }
 
 RestoredRun ModelJournal::Restore() const {

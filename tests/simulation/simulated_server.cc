@@ -176,6 +176,7 @@ AssignmentState SimulatedServer::Upload(const std::string& id) {
 }
 
 void SimulatedServer::ReportEvaluation(const std::string& id) {
+  if (journal_.rows().at(id).record.state != AssignmentState::kTraining) return;  // given up, or reported before
   journal_.CommitEvaluation(id);
   Post(EvaluationReported{id});
 }

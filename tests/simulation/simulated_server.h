@@ -58,6 +58,7 @@ class SimulatedServer {
   void Later(absl::Duration delay, std::function<void()> action);
   bool IsBad(const std::string& id) const;
   void Violation(const std::string& text) { violations_.push_back(text); }
+  uint64_t DueVersions() const;
   void CheckRows(SimulationReport* report) const;
   std::string CheckRow(const ModelJournal::Row& row) const;
 

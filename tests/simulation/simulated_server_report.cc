@@ -21,12 +21,23 @@ void SimulatedServer::Report(SimulationReport* report) const {
   if (report->state == RunState::kCompleted && report->versions != options_.round.rounds + uint64_t{1}) {
     report->violations.push_back(absl::StrCat("completed with ", report->versions, " versions"));
   }
+  const uint64_t due = DueVersions();
+  const bool excused = journal_.Restore().reason.find("evaluat") != std::string::npos;
+  if (report->state == RunState::kCompleted && report->evaluations != due && !excused) {
+    report->violations.push_back(absl::StrCat(report->evaluations, " of ", due, " evaluations, and no word of it"));
+  }
   for (const auto& [round, state] : journal_.rounds()) {
     if (state == RoundState::kFailed) ++report->failed_rounds;
     if (state == RoundState::kFailed || state == RoundState::kPublished) continue;
     report->violations.push_back(absl::StrCat("round ", round, " never ended"));
   }
   CheckRows(report);
+}
+
+uint64_t SimulatedServer::DueVersions() const {
+  const uint64_t every = options_.round.evaluate_every, last = options_.round.rounds;
+  if (every == 0) return 0;
+  return last / every + 1 + (last % every != 0 ? 1 : 0);
 }
 
 void SimulatedServer::CheckRows(SimulationReport* report) const {

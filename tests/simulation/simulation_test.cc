@@ -106,7 +106,6 @@ TEST(SimulationTest, FortyClientsUnderEveryFaultBreakNoRule) {
   // The faults did happen, and most runs got through all the same.
   EXPECT_GT(totals.runs_completed, 200u);
   EXPECT_GT(totals.runs_stopped, 10u);
-  EXPECT_GT(totals.runs_failed, 0u);
   EXPECT_GT(totals.kills, 400u);
   EXPECT_GT(totals.failed_rounds, 100u);
   EXPECT_GT(totals.replacements, 100u);

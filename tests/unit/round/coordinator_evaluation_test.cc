@@ -69,7 +69,7 @@ TEST_F(CoordinatorEvaluationTest, AnEvaluatorThatGoesIsFollowedByAnotherOrByItse
   Evaluator("e");
   EXPECT_THAT(Apply(ClientGone{"e", "left"}), ElementsAre("settle e0-e as dropped (left)"));
   EXPECT_THAT(Apply(EvaluationReported{"e0-e"}), IsEmpty());
-  EXPECT_THAT(Evaluator("e"), ElementsAre("assign e0-e to e: evaluate version 0"));
+  EXPECT_THAT(Evaluator("e"), ElementsAre("assign e0.2-e to e: evaluate version 0"));
 }
 
 TEST_F(CoordinatorEvaluationTest, AnEvaluatorThatFailsIsNotAskedForThisVersionAgain) {
@@ -77,7 +77,7 @@ TEST_F(CoordinatorEvaluationTest, AnEvaluatorThatFailsIsNotAskedForThisVersionAg
   Evaluator("e");
   EXPECT_THAT(Apply(AssignmentFailed{"e0-e", "data: none", true}), ElementsAre("settle e0-e as failed (data: none)"));
   EXPECT_THAT(Evaluator("e"), IsEmpty());
-  EXPECT_THAT(Evaluator("f"), ElementsAre("assign e0-f to f: evaluate version 0"));
+  EXPECT_THAT(Evaluator("f"), ElementsAre("assign e0.2-f to f: evaluate version 0"));
 }
 
 TEST_F(CoordinatorEvaluationTest, AReportThatComesTwiceCountsOnce) {

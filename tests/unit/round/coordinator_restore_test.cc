@@ -180,6 +180,28 @@ TEST_F(CoordinatorRestoreTest, EvaluationsThatWereDueAreDueAgain) {
   EXPECT_THAT(Evaluator("e"), ElementsAre("assign e2-e to e again: evaluate version 2"));
 }
 
+TEST_F(CoordinatorRestoreTest, AnEvaluationTriedBeforeTheCrashGetsANewIdAndNoClientThatFailedAtIt) {
+  options_.rounds = 9;
+  options_.evaluate_every = 1;
+  restored_.round_state = RoundState::kFailed;
+  restored_.unevaluated = {0};
+  restored_.assignments = {Other("e0-e", "e", WorkKind::kEvaluate, AssignmentState::kFailed, 0),
+                           Other("e0.2-f", "f", WorkKind::kEvaluate, AssignmentState::kDropped, 0)};
+  EXPECT_THAT(Start(), IsEmpty());
+  EXPECT_THAT(Evaluator("e"), IsEmpty());
+  EXPECT_THAT(Evaluator("f"), ElementsAre("assign e0.3-f to f: evaluate version 0"));
+}
+
+TEST_F(CoordinatorRestoreTest, AnOpenEvaluationThatIsNamedTwiceComesBackOnce) {
+  options_.evaluate_every = 1;
+  restored_.round_state = RoundState::kFailed;
+  restored_.unevaluated = {0};
+  restored_.assignments = {Other("e0-e", "e", WorkKind::kEvaluate, AssignmentState::kTraining, 0),
+                           Other("e0-e", "e", WorkKind::kEvaluate, AssignmentState::kTraining, 0)};
+  EXPECT_THAT(Start(), IsEmpty());
+  EXPECT_THAT(Evaluator("e"), ElementsAre("assign e0-e to e again: evaluate version 0"));
+}
+
 TEST_F(CoordinatorRestoreTest, AnEvaluatorSeenBeforeTheCrashIsWaitedFor) {
   options_.evaluate_every = 1;
   restored_.version = 1;
