@@ -9,6 +9,7 @@
 #include "common/codec/float_format.h"
 #include "common/codec/frame.h"
 #include "common/codec/kernels/float_kernels.h"
+#include "common/codec/little_endian.h"
 
 namespace thinwire {
 namespace {
@@ -58,11 +59,7 @@ absl::Status DecodeFrame(absl::string_view frame, absl::Span<float> out) {
 
 void EncodeIntFrame(absl::Span<const int64_t> values, std::string* frame) {
   FrameWriter writer(CodecId::kInt64, static_cast<uint32_t>(values.size()), 8 * values.size(), frame);
-  uint8_t* out = writer.body();
-  for (const int64_t value : values) {
-    StoreLittle<uint64_t>(static_cast<uint64_t>(value), out);
-    out += 8;
-  }
+  StoreAllLittle<uint64_t>(values.data(), values.size(), writer.body());
   writer.Finish();
 }
 
@@ -73,11 +70,7 @@ absl::Status DecodeIntFrame(absl::string_view frame, absl::Span<int64_t> out) {
     return absl::InvalidArgumentError("the frame holds floats, integers are expected");
   }
   TW_RETURN_IF_ERROR(CheckIntBody(parsed));
-  const char* in = parsed.body.data();
-  for (int64_t& value : out) {
-    value = static_cast<int64_t>(LoadLittle<uint64_t>(in));
-    in += 8;
-  }
+  LoadAllLittle<uint64_t>(parsed.body.data(), out.size(), out.data());
   return absl::OkStatus();
 }
 

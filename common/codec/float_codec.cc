@@ -7,6 +7,7 @@
 #include "common/codec/float_scale.h"
 #include "common/codec/frame.h"
 #include "common/codec/kernels/float_kernels.h"
+#include "common/codec/little_endian.h"
 
 namespace thinwire {
 namespace {
@@ -55,11 +56,7 @@ absl::Status Fp32Codec::Encode(absl::Span<const float> values, float scale, std:
   if (scale != 1) return absl::InvalidArgumentError(absl::StrCat("scale is ", scale, ", must be 1 for FP32"));
   if (MaxMagnitudeBits(values.data(), values.size()) >= kFloatInfinityBits) return NotFinite();
   FrameWriter writer(CodecId::kFp32, static_cast<uint32_t>(values.size()), 4 * values.size(), frame);
-  uint8_t* out = writer.body();
-  for (const float value : values) {
-    StoreLittle<uint32_t>(FloatBits(value), out);
-    out += 4;
-  }
+  StoreAllLittle<uint32_t>(values.data(), values.size(), writer.body());
   writer.Finish();
   return absl::OkStatus();
 }
@@ -117,11 +114,7 @@ absl::Status DecodeFloatBody(absl::string_view body, absl::Span<float> out) {
 
 absl::Status DecodeFp32Body(absl::string_view body, absl::Span<float> out) {
   TW_RETURN_IF_ERROR(CheckFp32Body(body, static_cast<uint32_t>(out.size())));
-  const char* in = body.data();
-  for (float& value : out) {
-    value = FloatFromBits(LoadLittle<uint32_t>(in));
-    in += 4;
-  }
+  LoadAllLittle<uint32_t>(body.data(), out.size(), out.data());
   return MaxMagnitudeBits(out.data(), out.size()) < kFloatInfinityBits ? absl::OkStatus() : NotFinite();
 }
 

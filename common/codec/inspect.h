@@ -16,10 +16,12 @@ struct TensorReport {
   uint32_t tensor = 0;
   uint32_t blocks = 0;
   uint64_t values = 0;
-  uint64_t bytes = 0;     // frames, headers included
-  std::string codec;      // "fp32", "s1e3m7 (power-of-two scale)", "int64"; "mixed" if blocks differ
-  float scale = 1;        // of the first block
-  double bits_per_value() const { return values == 0 ? 0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(values); }
+  uint64_t bytes = 0;  // frames, headers included
+  std::string codec;   // "fp32", "s1e3m7 (power-of-two scale)", "int64"; "mixed" if blocks differ
+  float scale = 1;     // of the first block
+  double bits_per_value() const {
+    return values == 0 ? 0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(values);
+  }
 };
 
 struct PayloadReport {
@@ -30,7 +32,9 @@ struct PayloadReport {
   std::vector<TensorReport> tensors;
   uint64_t values = 0;
   // Of the whole payload, manifest included.
-  double bits_per_value() const { return values == 0 ? 0 : static_cast<double>(ref.bits()) / static_cast<double>(values); }
+  double bits_per_value() const {
+    return values == 0 ? 0 : static_cast<double>(ref.bits()) / static_cast<double>(values);
+  }
 };
 
 // Reads every frame's header and checks every hash. Errors as PayloadReader's: NOT_FOUND, INVALID_ARGUMENT, DATA_LOSS,

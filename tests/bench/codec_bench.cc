@@ -8,11 +8,15 @@
 //   scan         the largest magnitude of a tensor, which the scale is chosen by
 //   encode       quantise and pack, nothing else
 //   scan+encode  both sweeps
-//   frames       both sweeps into frames of 65536 values with checksums, as payloads have them
+//   frames       scan and encode block by block into frames with checksums, in one buffer after the other, as
+//                EncodePayload does while the first block's scale holds
 //   decode       unpack and dequantise, nothing else
 //   unframe      frames with checksums to values
+//   payload      EncodePayload: frames, SHA-256 and a file in the temporary folder, not synced
+//   unpayload    PayloadSource: the same file to values, hashes checked
 #include <benchmark/benchmark.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -22,9 +26,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/file.h"
 #include "common/codec/codec.h"
 #include "common/codec/kernels/float_kernels.h"
+#include "common/codec/payload.h"
+#include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
 
 namespace thinwire {
@@ -60,6 +68,22 @@ absl::Span<float> Block(std::vector<float>& all, size_t i) {
   return absl::MakeSpan(all).subspan(i * kBlockValues, kBlockValues);
 }
 
+// A model of one tensor.
+class VectorSource : public BlockSource {
+ public:
+  explicit VectorSource(const std::vector<float>& values) : values_(values) {}
+  absl::Status ReadFloats(uint32_t, uint64_t first, absl::Span<float> out) override {
+    std::copy_n(values_.begin() + static_cast<ptrdiff_t>(first), out.size(), out.begin());
+    return absl::OkStatus();
+  }
+  absl::Status ReadInts(uint32_t, uint64_t, absl::Span<int64_t>) override {
+    return absl::InternalError("the model has no integers");
+  }
+
+ private:
+  const std::vector<float>& values_;
+};
+
 // Everything that one operation works on.
 struct Bench {
   Bench(const CodecSpec& spec, size_t count)
@@ -69,30 +93,50 @@ struct Bench {
     scale = *codec->ChooseScale(scan);
     packed.resize(PackedSize(count, spec.format.width()));
     EncodeFloats(values.data(), count, spec.format, scale, packed.data());
-    EncodeBlocks(scale);
+    EncodeFrames();
+    model = *ModelSpec::Create({{"w", {static_cast<int64_t>(count)}, DataType::kFloat32, TensorRole::kTrainable}});
+    path = absl::StrCat(std::getenv("TMPDIR") == nullptr ? "/tmp" : std::getenv("TMPDIR"), "/thinwire_codec_bench_",
+                        getpid());
+    EncodeFile();
   }
+  ~Bench() { (void)RemoveFile(path); }
   void Scan() { benchmark::DoNotOptimize(MaxMagnitudeBits(values.data(), values.size())); }
   void Encode() { EncodeFloats(values.data(), values.size(), codec->spec().format, scale, packed.data()); }
   void Decode() { DecodeFloats(packed.data(), values.size(), codec->spec().format, scale, decoded.data()); }
-  void EncodeBlocks(float with) {
+  void EncodeFrames() {
     frames.resize((values.size() + kBlockValues - 1) / kBlockValues);
-    for (size_t i = 0; i < frames.size(); ++i) {
-      frames[i].clear();
-      const absl::Status status = codec->Encode(Block(values, i), with, &frames[i]);
-      if (!status.ok()) std::abort();
-    }
+    for (size_t i = 0; i < frames.size(); ++i) EncodeFrame(i, &frames[i]);
   }
-  void ScanAndEncodeBlocks() {
+  void EncodeFrame(size_t i, std::string* frame) {
     TensorScan scan;
-    scan.Add(values);
-    EncodeBlocks(*codec->ChooseScale(scan));
+    scan.Add(Block(values, i));
+    frame->clear();
+    const absl::Status status = codec->Encode(Block(values, i), codec->needs_scan() ? scale : 1.0f, frame);
+    if (!status.ok()) std::abort();
+  }
+  void EncodeBlocks() {
+    for (size_t i = 0; i < frames.size(); ++i) EncodeFrame(i, &buffer);
   }
   void DecodeBlocks() {
     for (size_t i = 0; i < frames.size(); ++i) {
       if (!DecodeFrame(frames[i], Block(decoded, i)).ok()) std::abort();
     }
   }
+  void EncodeFile() {
+    VectorSource source(values);
+    if (!EncodePayload(model, {Representation::kModel, codec->spec(), {}}, source, path).ok()) std::abort();
+  }
+  void DecodeFile() {
+    const auto reader = PayloadReader::Open(path, {}, model);
+    PayloadSource source(*reader);
+    for (size_t i = 0; i < frames.size(); ++i) {
+      if (!source.ReadFloats(0, i * kBlockValues, Block(decoded, i)).ok()) std::abort();
+    }
+  }
+
   std::unique_ptr<Codec> codec;
+  ModelSpec model;
+  std::string path, buffer;
   std::vector<float> values, decoded, copy;
   std::vector<uint8_t> packed;
   std::vector<std::string> frames;
@@ -136,9 +180,11 @@ const std::vector<std::pair<const char*, Operation>>& Operations() {
       {"scan", [](Bench* b) { b->Scan(); }},
       {"encode", [](Bench* b) { b->Encode(); }},
       {"scan+encode", [](Bench* b) { b->Scan(), b->Encode(); }},
-      {"frames", [](Bench* b) { b->ScanAndEncodeBlocks(); }},
+      {"frames", [](Bench* b) { b->EncodeBlocks(); }},
       {"decode", [](Bench* b) { b->Decode(); }},
       {"unframe", [](Bench* b) { b->DecodeBlocks(); }},
+      {"payload", [](Bench* b) { b->EncodeFile(); }},
+      {"unpayload", [](Bench* b) { b->DecodeFile(); }},
   };
   return *operations;
 }
@@ -146,7 +192,7 @@ const std::vector<std::pair<const char*, Operation>>& Operations() {
 void Register(const std::string& codec, const KernelTarget& target, size_t count) {
   const CodecSpec spec = *CodecSpec::Parse(codec);
   for (const auto& [name, operation] : Operations()) {
-    const bool kernel_only = absl::string_view(name) != "frames" && absl::string_view(name) != "unframe";
+    const bool kernel_only = absl::StrContains("scan+encode decode", name);
     if (spec.id == CodecId::kFp32 && kernel_only) continue;
     benchmark::RegisterBenchmark(absl::StrCat(codec, "/", target.name, "/", count, "/", name).c_str(), Run, spec,
                                  target, operation, count)

@@ -20,7 +20,11 @@ namespace thinwire {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-#if HWY_TARGET == HWY_AVX3_DL
+// From Ice Lake and Zen 4 on, one instruction moves the bytes of a whole vector.
+#undef THINWIRE_WIDE_BYTES
+#define THINWIRE_WIDE_BYTES (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL)
+
+#if THINWIRE_WIDE_BYTES
 using DU = hn::ScalableTag<uint32_t>;  // 16 codes, and bytes move anywhere in the vector
 constexpr int kBlockCodes = 16;
 constexpr size_t kGroup = 16;
@@ -52,7 +56,7 @@ class VectorPacker {
 
   HWY_INLINE V8 operator()(VU codes) const {
     const V8 units = hn::BitCast(D8(), Unit(codes) << shift_);
-#if HWY_TARGET == HWY_AVX3_DL
+#if THINWIRE_WIDE_BYTES
     const __m512i even = _mm512_maskz_permutexvar_epi8(~_mm512_movepi8_mask(even_.raw), even_.raw, units.raw);
     const __m512i odd = _mm512_maskz_permutexvar_epi8(~_mm512_movepi8_mask(odd_.raw), odd_.raw, units.raw);
     return V8{_mm512_or_si512(even, odd)};
@@ -85,7 +89,7 @@ class Packer {
   HWY_INLINE explicit Packer(int width) : Packer(width, MakePackTable(width, kPairs, kBlockCodes)) {}
 
   // Bytes that Store writes; kGroup * width / 8 of them count.
-#if HWY_TARGET == HWY_AVX3_DL
+#if THINWIRE_WIDE_BYTES
   HWY_INLINE size_t StoreSize() const { return narrow_ ? 32 : 64; }
 
   template <class Quantize>
@@ -134,7 +138,7 @@ class Unpacker {
   HWY_INLINE explicit Unpacker(int width) : Unpacker(width, MakeUnpackTable(width, kBlockCodes)) {}
 
   // Bytes that Load reads.
-#if HWY_TARGET == HWY_AVX3_DL
+#if THINWIRE_WIDE_BYTES
   HWY_INLINE size_t LoadSize() const { return 64; }
 
   template <class Dequantize>

@@ -17,10 +17,14 @@ namespace thinwire {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Instruction sets before AVX2 have no shift with a count for each lane. Highway's better targets have smaller numbers.
+#undef THINWIRE_NO_VARIABLE_SHIFT
+#define THINWIRE_NO_VARIABLE_SHIFT (HWY_ARCH_X86 && HWY_TARGET >= HWY_SSE4)
+
 // All lanes by the same count. The variable shift takes one operation where there is one.
 template <class V>
 HWY_INLINE V ShiftRightBy(V v, V counts, int count) {
-#if HWY_TARGET == HWY_SSE4
+#if THINWIRE_NO_VARIABLE_SHIFT
   (void)counts;
   return hn::ShiftRightSame(v, count);
 #else
@@ -30,7 +34,7 @@ HWY_INLINE V ShiftRightBy(V v, V counts, int count) {
 }
 template <class V>
 HWY_INLINE V ShiftLeftBy(V v, V counts, int count) {
-#if HWY_TARGET == HWY_SSE4
+#if THINWIRE_NO_VARIABLE_SHIFT
   (void)counts;
   return hn::ShiftLeftSame(v, count);
 #else
