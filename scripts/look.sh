@@ -15,7 +15,11 @@ rounds, export), by default rounds; OPTIONS are the verb's. DIR is the run's fol
 EOF
 }
 
-newest() { find out -mindepth 2 -maxdepth 2 -name server.textproto -printf '%T@ %h\n' 2>/dev/null | sort -rn | head -n 1 | cut -d' ' -f2-; }
+# Nothing if there is none.
+newest() {
+  { find out -mindepth 2 -maxdepth 2 -name server.textproto -printf '%T@ %h\n' 2>/dev/null || true; } |
+    sort -rn | head -n 1 | cut -d' ' -f2-
+}
 
 control_address() { sed -n 's/.*"control": *"\([^"]*\)".*/\1/p' "$1" 2>/dev/null; }
 
