@@ -1,0 +1,55 @@
+// A whole server in this process, on free ports of 127.0.0.1, over a state directory of its own.
+#ifndef THINWIRE_TESTS_UNIT_SERVICE_SERVER_FIXTURE_H_
+#define THINWIRE_TESTS_UNIT_SERVICE_SERVER_FIXTURE_H_
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/tensor/model_state.h"
+#include "server/service/federation_server.h"
+#include "tests/testing/temporary_directory.h"
+#include "tests/unit/service/test_client.h"
+#include "thinwire/v1/control.grpc.pb.h"
+
+namespace thinwire {
+
+// Two blocks and a bit of trainable values, and buffers of both kinds.
+ModelSpec SmallModel();
+// Every float value is `value`, every integer 5.
+ModelState FilledState(const ModelSpec& spec, float value);
+
+class ServerFixture : public testing::Test {
+ protected:
+  // Over the same state directory each time. `more` is added to a configuration of FP32, one client, initial weights
+  // of 1 from a file.
+  absl::Status TryStart(const std::string& more);
+  void Start(const std::string& more = "");
+  // Ends the server as SIGTERM would; what is on disk stays.
+  void Stop();
+
+  TestClient Client(const std::string& id) { return TestClient(server_->endpoints().federation, id); }
+  // Encodes `state` as an update relative to the assignment's model.
+  PayloadBytes Encode(const ModelState& state, const v1::Assignment& assignment,
+                      Representation representation = Representation::kDelta);
+
+  v1::Status GetStatus();
+  // Watches until `wanted` is true of the status, or the stream or its deadline ends: then the test fails.
+  v1::Status WaitFor(const std::function<bool(const v1::Status&)>& wanted);
+  v1::ListRoundsResponse ListRounds();
+  // The weights of a version, by way of ExportModel.
+  absl::StatusOr<ModelState> Export(std::optional<uint64_t> version = std::nullopt);
+  std::string HttpGet(const std::string& path);
+
+  std::string model_config_;  // replaces the initial weights from a file
+  absl::Duration hold_time_ = absl::Minutes(1);
+  TemporaryDirectory directory_;
+  std::unique_ptr<FederationServer> server_;
+  std::unique_ptr<v1::Control::Stub> control_;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_TESTS_UNIT_SERVICE_SERVER_FIXTURE_H_
