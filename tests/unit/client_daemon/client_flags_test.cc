@@ -1,0 +1,83 @@
+#include "client/daemon/client_flags.h"
+
+#include "gmock/gmock.h"
+#include "tests/testing/status_matchers.h"
+
+namespace thinwire {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::vector<std::string> WithServer(std::vector<std::string> more) {
+  more.insert(more.begin(), "--server=127.0.0.1:9480");
+  return more;
+}
+
+TEST(ClientFlagsTest, ValuesComeAfterASpaceOrAnEqualsSign) {
+  ASSERT_OK_AND_ASSIGN(
+      const ClientFlags flags,
+      ParseClientFlags({"--server", "example.org:9480", "--role=evaluator", "--task", "echo", "--echo-parameters=1000",
+                        "--state=/tmp/s", "--client-id", "ward-7", "--samples", "6000", "--shard=3/10"}));
+  EXPECT_EQ(flags.server, "example.org:9480");
+  EXPECT_EQ(flags.role, "evaluator");
+  EXPECT_EQ(flags.task, "echo");
+  EXPECT_EQ(flags.echo_parameters, 1000u);
+  EXPECT_EQ(flags.state, "/tmp/s");
+  EXPECT_EQ(flags.client_id, "ward-7");
+  EXPECT_EQ(flags.samples, 6000u);
+  EXPECT_EQ(flags.shard, "3/10");
+}
+
+TEST(ClientFlagsTest, AMissingServerIsAnErrorNotAnEndlessWait) {
+  EXPECT_THAT(ParseClientFlags({"--task=echo"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--server HOST:PORT is missing")));
+}
+
+TEST(ClientFlagsTest, OnceIsOneRound) {
+  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, ParseClientFlags(WithServer({"--once"})));
+  EXPECT_EQ(flags.max_rounds, 1u);
+  EXPECT_THAT(ParseClientFlags(WithServer({"--once", "--max-rounds=3"})),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("contradicts")));
+}
+
+TEST(ClientFlagsTest, EveryErrorNamesFlagValueAndLimit) {
+  const struct {
+    std::vector<std::string> arguments;
+    std::string message;
+  } cases[] = {
+      {{"--rolle=x"}, "unknown flag '--rolle=x'"},
+      {{"stray"}, "unknown flag 'stray'"},
+      {{"--role=boss"}, "--role is 'boss', not one of trainer, evaluator"},
+      {{"--task=guess"}, "--task is 'guess', not one of classify, echo"},
+      {{"--samples=-1"}, "--samples is '-1', must be a whole number from 0 to"},
+      {{"--samples=1e3"}, "--samples is '1e3'"},
+      {{"--threads=0"}, "--threads is 0, must be at least 1"},
+      {{"--threads=4000"}, "from 0 to 1024"},
+      {{"--echo-examples=0"}, "--echo-examples is 0"},
+      {{"--state="}, "--state is empty"},
+      {{"--client-id=a b"}, "--client-id: client id 'a b'"},
+      {{"--log-level=loud"}, "--log-level is 'loud', not one of trace"},
+      {{"--insecure=false"}, "--insecure is 'false', not one of true"},
+      {{"--once=1"}, "--once takes no value"},
+      {{"--model"}, "--model needs a value, NAME"},
+      {{"--server=nowhere"}, "--server: server address 'nowhere' must be HOST:PORT"},
+  };
+  for (const auto& each : cases) {
+    EXPECT_THAT(ParseClientFlags(WithServer(each.arguments)),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr(each.message), HasSubstr("--help lists the flags"))));
+  }
+}
+
+TEST(ClientFlagsTest, HelpNeedsNoServerAndNamesFlagsDefaultsAndExitCodes) {
+  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, ParseClientFlags({"--help"}));
+  EXPECT_TRUE(flags.help);
+  for (const char* part :
+       {"--server HOST:PORT", "--partition RULE", "(default iid)", "Exit codes: 0 the run has ended"}) {
+    EXPECT_THAT(ClientHelp(), HasSubstr(part));
+  }
+}
+
+}  // namespace
+}  // namespace thinwire
