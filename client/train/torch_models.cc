@@ -1,5 +1,6 @@
 #include "client/train/torch_models.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
@@ -64,6 +65,13 @@ class Cnn : public ImageModel {
   nn::Linear fc1_, fc2_;
 };
 
+// A generator of its own. LibTorch 1.13's clone() leaks the copy, so it serves only devices whose type is not known
+// here.
+at::Generator NewGenerator(const at::Device& device) {
+  if (device.is_cpu()) return at::make_generator<at::CPUGeneratorImpl>();
+  return at::globalContext().defaultGenerator(device).clone();
+}
+
 // Sets each value to zero with probability `share` while training and scales the rest up.
 class Dropout {
  public:
@@ -100,9 +108,7 @@ class M22Cnn : public ImageModel {
 
   void Seed(uint64_t seed) override {
     const at::Device device = fc2_->weight.device();
-    if (!random_.defined() || random_.device() != device) {
-      random_ = at::globalContext().defaultGenerator(device).clone();
-    }
+    if (!random_.defined() || random_.device() != device) random_ = NewGenerator(device);
     random_.set_current_seed(seed);
   }
 

@@ -62,6 +62,7 @@ inline double Distance(const ModelState& a, const ModelState& b) {
 inline bool SameBits(const ModelState& a, const ModelState& b) {
   if (a.spec != b.spec || a.ints != b.ints) return false;
   for (size_t i = 0; i < a.floats.size(); ++i) {
+    if (a.floats[i].empty()) continue;
     if (std::memcmp(a.floats[i].data(), b.floats[i].data(), a.floats[i].size() * sizeof(float)) != 0) return false;
   }
   return true;
