@@ -70,6 +70,7 @@ class Runner {
   absl::Status Upload(int client) {
     const std::string id = AssignmentId(round(), client);
     TW_ASSIGN_OR_RETURN(const std::optional<UpdateRow> row, state_.journal->FindAssignment(id));
+    if (!row.has_value()) return absl::NotFoundError(id);
     if (row->assignment.state != AssignmentState::kTraining) return absl::OkStatus();  // acknowledged: never sent again
     TW_ASSIGN_OR_RETURN(const PayloadRef payload, EncodeUpdate(client));
     TW_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(UpdatePath(), 1 << 20));
@@ -102,6 +103,7 @@ class Runner {
     const std::unique_ptr<Accumulator> accumulator = NewAccumulator(*state_.models->spec());
     for (const std::string& id : ids) {
       TW_ASSIGN_OR_RETURN(const std::optional<UpdateRow> row, state_.journal->FindAssignment(id));
+      if (!row.has_value()) return absl::NotFoundError(id);
       const FoldRequest request{
           spool_->PathOf(row->spool_file), row->payload, &base->reader(), base->ref().id, row->examples, 1000};
       TW_RETURN_IF_ERROR(FoldUpdate(*state_.models->spec(), request, accumulator.get()).status());

@@ -10,7 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::KilledBySignal;
 
-TEST(FailPointTest, TheArmedPointKillsAtTheNthPassageAndNoOther) {
+TEST(FailPointDeathTest, TheArmedPointKillsAtTheNthPassageAndNoOther) {
   EXPECT_EXIT(
       {
         if (!ArmFailPoint("after-spool-rename:2").ok()) _exit(1);
