@@ -71,7 +71,7 @@ ProcessExit Cluster::StopServer() { return server_->Stop(absl::Seconds(20)); }
 
 absl::StatusOr<size_t> Cluster::StartClient(const std::string& id, const std::vector<std::string>& flags) {
   ProcessSpec spec{id,
-                   {JoinPath(bin_, "thinwire-client"), "--server", proxy_->address(), "--state", Path(id), "--client-id", id},
+                   {JoinPath(bin_, "thinwire-client"), "--server", direct_ ? federation_ : proxy_->address(), "--state", Path(id), "--client-id", id},
                    kOneThread,
                    Path(absl::StrCat(id, ".log"))};
   spec.command.insert(spec.command.end(), flags.begin(), flags.end());

@@ -30,7 +30,8 @@ struct Result {
   double rounds_per_second = 0;  // from the first published version to the last
   uint64_t server_peak_rss = 0;  // bytes
   double server_cpu_per_round = 0;
-  WireBytes wire;
+  uint64_t down = 0;  // message_bytes of all clients
+  uint64_t up = 0;
 };
 
 absl::StatusOr<Case> ParseCase(const std::string& text) {
@@ -74,6 +75,7 @@ absl::StatusOr<Result> Run(const Case& bench) {
   const TemporaryDirectory folder;
   Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
   TW_RETURN_IF_ERROR(cluster.StartServer(ConfigOf(bench)));
+  cluster.DialDirectly();
   for (int i = 0; i < bench.clients; ++i) {
     TW_RETURN_IF_ERROR(
         cluster.StartClient(absl::StrCat("c", i), {"--task=echo", absl::StrCat("--echo-parameters=", bench.parameters)})
@@ -89,7 +91,8 @@ absl::StatusOr<Result> Run(const Case& bench) {
   result.rounds_per_second = (bench.rounds - 1) / absl::ToDoubleSeconds(Clock::System()->Now() - start);
   result.server_peak_rss = PeakRss(server);
   result.server_cpu_per_round = (CpuSeconds(server) - cpu) / (bench.rounds - 1);
-  result.wire = cluster.proxy().stats().total;
+  result.down = end.trainer_traffic().down().message_bytes();
+  result.up = end.trainer_traffic().up().message_bytes();
   if (end.state() != v1::RUN_STATE_COMPLETED) return absl::InternalError(absl::StrCat("run failed: ", end.reason()));
   return result;
 }
@@ -99,15 +102,15 @@ void PrintRow(const Case& bench, const Result& result) {
   const auto rss = static_cast<double>(result.server_peak_rss);
   std::printf("| %lu | %d | %d | %.2f | %.3f | %.0f | %.2f | %.1f | %.1f |\n", bench.parameters, bench.clients,
               bench.rounds, result.rounds_per_second, result.server_cpu_per_round, rss / (1 << 20),
-              (rss - (64 << 20)) / model, static_cast<double>(result.wire.down) / 1e6,
-              static_cast<double>(result.wire.up) / 1e6);
+              (rss - (64 << 20)) / model, static_cast<double>(result.down) / 1e6,
+              static_cast<double>(result.up) / 1e6);
   std::fflush(stdout);
 }
 
 int Main(const std::vector<std::string>& arguments) {
   std::printf(
-      "| parameters | clients | rounds | rounds/s | server CPU s/round | server peak MiB | (peak - 64 MiB) / model | wire "
-      "down MB | wire up MB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+      "| parameters | clients | rounds | rounds/s | server CPU s/round | server peak MiB | (peak - 64 MiB) / model | messages "
+      "down MB | messages up MB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const std::string& argument : arguments) {
     const absl::StatusOr<Case> bench = ParseCase(argument);
     if (!bench.ok()) {
