@@ -65,6 +65,9 @@ absl::Status RestoreRounds(Journal* journal, RestoredState* state) {
   state->coordinator.failed_rounds = FailedInARow(rounds);
   if (rounds.empty()) return absl::OkStatus();
   const RoundRow& last = rounds.back();
+  for (const RoundRow& row : rounds) {
+    if (row.state == RoundState::kFailed) state->coordinator.last_failure = row.reason;
+  }
   state->coordinator.round = last.round;
   state->coordinator.round_state = last.state;
   state->coordinator.time_left = last.time_left;
@@ -83,7 +86,11 @@ absl::Status RestoreAssignments(Journal* journal, RestoredState* state) {
   TW_ASSIGN_OR_RETURN(const std::vector<UpdateRow> outside, journal->AssignmentsOf(0));
   for (const UpdateRow& row : outside) {
     if (row.assignment.kind == WorkKind::kInitialize) ++run.initializations;
-    if (row.assignment.kind == WorkKind::kEvaluate) run.evaluator_seen = true;
+    if (row.assignment.kind != WorkKind::kEvaluate) continue;
+    run.evaluator_seen = true;
+    // Ended tries too: their ids are not used again.
+    TW_ASSIGN_OR_RETURN(const std::optional<EvaluationRow> evaluation, journal->FindEvaluation(row.assignment.version));
+    if (!evaluation.has_value()) run.assignments.push_back(row.assignment);
   }
   return absl::OkStatus();
 }
@@ -144,6 +151,7 @@ absl::StatusOr<RestoredState> RestoreRun(const ServerConfig&, const RunRow& run,
   RestoredState state;
   state.run = run;
   state.coordinator.state = run.state;
+  state.coordinator.reason = run.reason;
   TW_RETURN_IF_ERROR(RestoreRounds(journal, &state));
   TW_RETURN_IF_ERROR(RestoreAssignments(journal, &state));
   TW_RETURN_IF_ERROR(RestoreVersions(journal, &state));
