@@ -64,9 +64,8 @@ ClientExit ExitFor(const SessionSummary& summary) {
   return ClientExit::kOk;
 }
 
-ClientExit RunSession(const ClientFlags& flags, const StateFolder& state, Trainer* trainer,
-                      std::shared_ptr<grpc::Channel> channel) {
-  GrpcFederationApi api(std::move(channel), state.client_id());
+ClientExit RunSession(const ClientFlags& flags, const StateFolder& state, Trainer* trainer, ChannelFactory channels) {
+  GrpcFederationApi api(std::move(channels), state.client_id());
   RealSleeper sleeper, heartbeat_sleeper;
   LoggingObserver observer;
   ClientSession session(MakeOptions(flags, state.client_id()),
@@ -99,15 +98,15 @@ int RunClientProgram(const std::vector<std::string>& arguments, const Classifier
   }
   const absl::Status floats = CheckFloatEnvironment();
   if (!floats.ok()) return Complain(floats, ClientExit::kUsage);
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = MakeChannel(flags->server);
-  if (!channel.ok()) return Complain(channel.status(), ClientExit::kUsage);
+  absl::StatusOr<ChannelFactory> channels = ChannelsTo(flags->server);
+  if (!channels.ok()) return Complain(channels.status(), ClientExit::kUsage);
   SetUpClientLog(flags->log_level);
   const absl::StatusOr<StateFolder> state = StateFolder::Open(flags->state, flags->client_id);
   if (!state.ok()) return Complain(state.status(), ClientExit::kState);
   const absl::StatusOr<std::unique_ptr<Trainer>> trainer =
       flags->task == "echo" ? MakeEcho(*flags) : make_classifier(*flags);
   if (!trainer.ok()) return Complain(trainer.status(), ClientExit::kUsage);
-  return static_cast<int>(RunSession(*flags, *state, trainer->get(), *std::move(channel)));
+  return static_cast<int>(RunSession(*flags, *state, trainer->get(), *std::move(channels)));
 }
 
 }  // namespace thinwire

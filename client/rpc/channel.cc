@@ -13,9 +13,9 @@ namespace {
 
 constexpr int kKeepaliveMs = 200'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
-// gRPC's own reconnecting must not lag behind the session's retry window, which is the one the server chose.
-constexpr int kFirstReconnectMs = 200;
-constexpr int kLastReconnectMs = 1'000;
+// A channel that could not connect is replaced (client/rpc/connection.h): gRPC itself need not try again meanwhile.
+constexpr int kConnectMs = 20'000;
+constexpr int kReconnectMs = 600'000;
 
 // Plaintext. The one place to change for another transport security.
 std::shared_ptr<grpc::ChannelCredentials> MakeCredentials() { return grpc::InsecureChannelCredentials(); }
@@ -29,11 +29,12 @@ grpc::ChannelArguments Arguments(const std::string& server) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
   // An HTTP proxy that the environment names cannot lead to this machine's own ports.
   if (IsLoopback(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // Clients of one process (tests, simulations) do not share a connection.
+  // Channels share no connection, and no memory of failing to connect.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return arguments;
 }
@@ -51,9 +52,9 @@ absl::Status CheckServerAddress(const std::string& server) {
       absl::StrCat("server address '", server, "' must be HOST:PORT with a port in 1..65535, such as 127.0.0.1:9480"));
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& server) {
+absl::StatusOr<ChannelFactory> ChannelsTo(const std::string& server) {
   TW_RETURN_IF_ERROR(CheckServerAddress(server));
-  return grpc::CreateCustomChannel(server, MakeCredentials(), Arguments(server));
+  return ChannelFactory([server] { return grpc::CreateCustomChannel(server, MakeCredentials(), Arguments(server)); });
 }
 
 }  // namespace thinwire

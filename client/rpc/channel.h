@@ -1,9 +1,10 @@
-// The one connection of a program to a server.
+// How programs of this side connect to a server.
 #ifndef THINWIRE_CLIENT_RPC_CHANNEL_H_
 #define THINWIRE_CLIENT_RPC_CHANNEL_H_
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,9 +16,12 @@ namespace thinwire {
 // INVALID_ARGUMENT unless `server` is HOST:PORT with a port in 1..65535.
 absl::Status CheckServerAddress(const std::string& server);
 
-// A channel that connects lazily and again after every break. Message-size limits are gRPC's defaults. Keepalive pings
-// go out below 210 s, since links in between forget idle connections after 240 s.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& server);
+using ChannelFactory = std::function<std::shared_ptr<grpc::Channel>()>;
+
+// Makes channels to a server: each connects with its first call and again after every break. Message-size limits are
+// gRPC's defaults. Keepalive pings go out below 210 s, since links in between forget idle connections after 240 s.
+// INVALID_ARGUMENT as CheckServerAddress.
+absl::StatusOr<ChannelFactory> ChannelsTo(const std::string& server);
 
 }  // namespace thinwire
 

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "client/rpc/federation_convert.h"
 #include "common/base/status_macros.h"
-#include "common/rpc/grpc_status.h"
 
 namespace thinwire {
 namespace {
@@ -21,34 +20,40 @@ void SetTimeout(absl::Duration timeout, grpc::ClientContext* context) {
   context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(timeout));
 }
 
-// How a transfer ended: by the watchdog, by the caller's own error, or as gRPC says.
+// How a transfer ended: by the caller's own error, by the watchdog, or as gRPC says.
 absl::Status TransferStatus(const ProgressWatchdog& watchdog, absl::Duration stall, const absl::Status& own,
-                            const grpc::Status& status) {
+                            const absl::Status& status) {
   if (!own.ok()) return own;
-  if (watchdog.stalled() && !status.ok()) {
-    return absl::DeadlineExceededError(absl::StrCat("no byte has moved for ", absl::FormatDuration(stall)));
-  }
-  return FromGrpcStatus(status);
+  if (!watchdog.stalled() || status.ok()) return status;
+  return absl::DeadlineExceededError(absl::StrCat("no byte has moved for ", absl::FormatDuration(stall)));
 }
 
 }  // namespace
 
-GrpcFederationApi::GrpcFederationApi(std::shared_ptr<grpc::ChannelInterface> channel, std::string client_id,
-                                     RpcTimeouts timeouts)
-    : stub_(v1::Federation::NewStub(channel)),
+GrpcFederationApi::GrpcFederationApi(ChannelFactory make_channel, std::string client_id, RpcTimeouts timeouts)
+    : connection_(std::move(make_channel)),
       client_id_(std::move(client_id)),
       timeouts_(timeouts),
       down_(kFirstDownChunk),
       up_(kFirstUpChunk) {}
 
 template <typename Request, typename Response>
+absl::Status GrpcFederationApi::CallWith(grpc::ClientContext* context,
+                                         grpc::Status (v1::Federation::Stub::*method)(grpc::ClientContext*,
+                                                                                      const Request&, Response*),
+                                         const Request& request, absl::Duration timeout, Response* response) {
+  SetTimeout(timeout, context);
+  const std::shared_ptr<Connection::Link> link = connection_.Use();
+  return connection_.Finish(link, (link->stub.get()->*method)(context, request, response));
+}
+
+template <typename Request, typename Response>
 absl::Status GrpcFederationApi::Call(grpc::Status (v1::Federation::Stub::*method)(grpc::ClientContext*, const Request&,
                                                                                   Response*),
                                      const Request& request, absl::Duration timeout, Response* response) {
   grpc::ClientContext context;
-  SetTimeout(timeout, &context);
   const ActiveCalls::Scope scope(&calls_, &context);
-  return FromGrpcStatus((stub_.get()->*method)(&context, request, response));
+  return CallWith(&context, method, request, timeout, response);
 }
 
 absl::StatusOr<JoinReply> GrpcFederationApi::Join(const JoinRequest& request) {
@@ -80,7 +85,8 @@ absl::Status GrpcFederationApi::Download(const PayloadRef& payload, uint64_t off
   const ActiveCalls::Scope scope(&calls_, &context);
   ProgressWatchdog watchdog(timeouts_.stall, [&context] { context.TryCancel(); });
   down_.BeginStream(Clock::System()->Now());
-  const auto reader = stub_->Download(&context, request);
+  const std::shared_ptr<Connection::Link> link = connection_.Use();
+  const auto reader = link->stub->Download(&context, request);
   absl::Status taken;
   v1::DownloadResponse response;
   while (reader->Read(&response)) {
@@ -90,7 +96,7 @@ absl::Status GrpcFederationApi::Download(const PayloadRef& payload, uint64_t off
     if (!taken.ok()) context.TryCancel();
     watchdog.Feed();
   }
-  const grpc::Status status = reader->Finish();
+  const absl::Status status = connection_.Finish(link, reader->Finish());
   if (watchdog.stalled()) down_.Stalled();
   return TransferStatus(watchdog, timeouts_.stall, taken, status);
 }
@@ -119,13 +125,14 @@ absl::StatusOr<UpdateStatus> GrpcFederationApi::Upload(const UploadRequest& requ
   const ActiveCalls::Scope scope(&calls_, &context);
   ProgressWatchdog watchdog(timeouts_.stall, [&context] { context.TryCancel(); });
   v1::UploadResponse response;
-  const auto writer = stub_->Upload(&context, &response);
+  const std::shared_ptr<Connection::Link> link = connection_.Use();
+  const auto writer = link->stub->Upload(&context, &response);
   const absl::Status given = SendChunks(request, source, writer.get(), &watchdog);
   if (!given.ok()) context.TryCancel();
   writer->WritesDone();
   watchdog.FeedFor(timeouts_.commit +
                    absl::Seconds(static_cast<int64_t>(request.payload.total_size / kCommitBytesPerSecond)));
-  const grpc::Status status = writer->Finish();
+  const absl::Status status = connection_.Finish(link, writer->Finish());
   if (watchdog.stalled()) up_.Stalled();
   TW_RETURN_IF_ERROR(TransferStatus(watchdog, timeouts_.stall, given, status));
   UpdateStatus reply;
@@ -184,8 +191,7 @@ absl::Status GrpcFederationApi::Leave(const std::string& reason) {
   request.set_reason(reason);
   v1::LeaveResponse response;
   grpc::ClientContext context;  // not among the calls that Cancel ends
-  SetTimeout(timeouts_.leave, &context);
-  return FromGrpcStatus(stub_->Leave(&context, request, &response));
+  return CallWith(&context, &v1::Federation::Stub::Leave, request, timeouts_.leave, &response);
 }
 
 void GrpcFederationApi::Cancel() { calls_.CancelAll(); }

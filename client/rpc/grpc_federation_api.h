@@ -1,4 +1,4 @@
-// FederationApi over gRPC: one channel, synchronous calls.
+// FederationApi over gRPC: one connection, synchronous calls.
 #ifndef THINWIRE_CLIENT_RPC_GRPC_FEDERATION_API_H_
 #define THINWIRE_CLIENT_RPC_GRPC_FEDERATION_API_H_
 
@@ -7,6 +7,7 @@
 
 #include "client/rpc/active_calls.h"
 #include "client/rpc/chunk_sizer.h"
+#include "client/rpc/connection.h"
 #include "client/rpc/progress_watchdog.h"
 #include "client/session/federation_api.h"
 #include "thinwire/v1/federation.grpc.pb.h"
@@ -27,7 +28,7 @@ struct RpcTimeouts {
 // from the network.
 class GrpcFederationApi : public FederationApi {
  public:
-  GrpcFederationApi(std::shared_ptr<grpc::ChannelInterface> channel, std::string client_id, RpcTimeouts timeouts = {});
+  GrpcFederationApi(ChannelFactory make_channel, std::string client_id, RpcTimeouts timeouts = {});
 
   absl::StatusOr<JoinReply> Join(const JoinRequest& request) override;
   absl::StatusOr<AwaitReply> AwaitAssignment() override;
@@ -41,7 +42,12 @@ class GrpcFederationApi : public FederationApi {
   void Cancel() override;
 
  private:
-  // One unary call; Cancel ends it.
+  // One unary call with a prepared context.
+  template <typename Request, typename Response>
+  absl::Status CallWith(grpc::ClientContext* context,
+                        grpc::Status (v1::Federation::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                        const Request& request, absl::Duration timeout, Response* response);
+  // Likewise; Cancel ends it.
   template <typename Request, typename Response>
   absl::Status Call(grpc::Status (v1::Federation::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const Request& request, absl::Duration timeout, Response* response);
@@ -50,7 +56,7 @@ class GrpcFederationApi : public FederationApi {
   absl::Status SendChunks(const UploadRequest& request, const Source& source,
                           grpc::ClientWriter<v1::UploadRequest>* writer, ProgressWatchdog* watchdog);
 
-  const std::unique_ptr<v1::Federation::Stub> stub_;
+  Connection connection_;
   const std::string client_id_;
   const RpcTimeouts timeouts_;
   ActiveCalls calls_;

@@ -21,9 +21,9 @@ using testing::Le;
 class GrpcFederationApiTest : public testing::Test {
  protected:
   void Connect(RpcTimeouts timeouts = {}) {
-    auto channel = MakeChannel(server.address());
-    ASSERT_TRUE(channel.ok()) << channel.status();
-    api = std::make_unique<GrpcFederationApi>(*channel, "client-1", timeouts);
+    auto channels = ChannelsTo(server.address());
+    ASSERT_TRUE(channels.ok()) << channels.status();
+    api = std::make_unique<GrpcFederationApi>(*channels, "client-1", timeouts);
   }
 
   static std::string Bytes(size_t size) {
@@ -180,10 +180,23 @@ TEST_F(GrpcFederationApiTest, ErrorsComeThroughWithCodeAndWords) {
 }
 
 TEST_F(GrpcFederationApiTest, NobodyListeningIsUnavailable) {
-  auto channel = MakeChannel("127.0.0.1:1");
-  ASSERT_THAT(channel, IsOk());
-  GrpcFederationApi nobody(*channel, "client-1");
+  ASSERT_OK_AND_ASSIGN(const ChannelFactory channels, ChannelsTo("127.0.0.1:1"));
+  GrpcFederationApi nobody(channels, "client-1");
   EXPECT_THAT(nobody.Heartbeat(""), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(GrpcFederationApiTest, AServerThatIsBackIsReachedByTheVeryNextCall) {
+  std::string address;
+  {
+    ScriptedServer gone;
+    address = gone.address();
+  }
+  ASSERT_OK_AND_ASSIGN(const ChannelFactory channels, ChannelsTo(address));
+  GrpcFederationApi client(channels, "client-1");
+  for (int i = 0; i < 5; ++i) EXPECT_THAT(client.Heartbeat(""), StatusIs(absl::StatusCode::kUnavailable));
+  ScriptedServer back(address);
+  back.service.heartbeat = [](const v1::HeartbeatRequest&, v1::HeartbeatResponse*) { return grpc::Status::OK; };
+  EXPECT_THAT(client.Heartbeat(""), IsOk());
 }
 
 TEST_F(GrpcFederationApiTest, AServerThatHangsRunsIntoTheCallsDeadline) {

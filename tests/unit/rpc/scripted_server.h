@@ -94,9 +94,9 @@ class ScriptedService : public v1::Federation::Service {
 
 class ScriptedServer {
  public:
-  ScriptedServer() {
+  explicit ScriptedServer(const std::string& listen = "127.0.0.1:0") {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service);
     server_ = builder.BuildAndStart();
     EXPECT_NE(server_, nullptr);
