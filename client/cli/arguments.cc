@@ -33,7 +33,8 @@ struct FlagReader {
 };
 
 absl::Status ParseFormat(const std::string& value, CliOptions* options) {
-  if (value != "json" && value != "text") return BadArgument(absl::StrCat("--format is text or json, not '", value, "'"));
+  if (value != "json" && value != "text")
+    return BadArgument(absl::StrCat("--format is text or json, not '", value, "'"));
   options->json = value == "json";
   return absl::OkStatus();
 }

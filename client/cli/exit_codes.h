@@ -8,12 +8,12 @@ namespace thinwire {
 
 enum class CliExit {
   kOk = 0,
-  kFailed = 1,        // the server or this program failed; the message says how
-  kUsage = 2,         // wrong verb, flag or value
-  kUnreachable = 3,   // no answer from the server
-  kNotFound = 4,      // no such file, version or round
-  kBadPayload = 5,    // inspect: the file is damaged or malformed
-  kRunFailed = 6,     // watch: the run ended as FAILED
+  kFailed = 1,       // the server or this program failed; the message says how
+  kUsage = 2,        // wrong verb, flag or value
+  kUnreachable = 3,  // no answer from the server
+  kNotFound = 4,     // no such file, version or round
+  kBadPayload = 5,   // inspect: the file is damaged or malformed
+  kRunFailed = 6,    // watch: the run ended as FAILED
 };
 
 inline CliExit ExitFor(const absl::Status& status) {

@@ -70,28 +70,26 @@ std::string RenderStatus(const v1::Status& status) {
 }
 
 std::string RenderStatusLine(const v1::Status& status) {
-  std::string line = absl::StrFormat("%s round %u/%u %s, version %u, accuracy %s, down %s up %s",
-                                     RunStateName(status.state()), status.round(), status.rounds(),
-                                     RoundStateName(status.round_state()), status.version(),
-                                     Percent(status.has_accuracy(), status.accuracy()),
-                                     HumanBytes(status.trainer_traffic().down().payload_bytes()),
-                                     HumanBytes(status.trainer_traffic().up().payload_bytes()));
+  std::string line = absl::StrFormat(
+      "%s round %u/%u %s, version %u, accuracy %s, down %s up %s", RunStateName(status.state()), status.round(),
+      status.rounds(), RoundStateName(status.round_state()), status.version(),
+      Percent(status.has_accuracy(), status.accuracy()), HumanBytes(status.trainer_traffic().down().payload_bytes()),
+      HumanBytes(status.trainer_traffic().up().payload_bytes()));
   if (!status.waiting_for().empty()) absl::StrAppend(&line, ", waiting for ", status.waiting_for());
   return line;
 }
 
 std::string RenderRounds(const std::vector<v1::RoundSummary>& rounds) {
-  std::string out = absl::StrFormat("%5s %-10s %7s %7s %6s %9s %8s %8s %9s %9s\n", "round", "state", "version", "folded",
-                                    "lost", "seconds", "loss", "accuracy", "down", "up");
+  std::string out = absl::StrFormat("%5s %-10s %7s %7s %6s %9s %8s %8s %9s %9s\n", "round", "state", "version",
+                                    "folded", "lost", "seconds", "loss", "accuracy", "down", "up");
   for (const v1::RoundSummary& round : rounds) {
     const v1::RoundCounters& counters = round.counters();
-    absl::StrAppendFormat(&out, "%5u %-10s %7u %3u/%-3u %6u %9.2f %8.4f %8s %9s %9s%s%s\n", round.round(),
-                          RoundStateName(round.state()), round.version(), counters.folded(), counters.invited(),
-                          counters.failed() + counters.dropped() + counters.discarded(), Seconds(round.duration()),
-                          round.train_loss(), Percent(round.has_accuracy(), round.accuracy()),
-                          HumanBytes(round.trainer_traffic().down().payload_bytes()),
-                          HumanBytes(round.trainer_traffic().up().payload_bytes()), round.reason().empty() ? "" : "  ",
-                          round.reason());
+    absl::StrAppendFormat(
+        &out, "%5u %-10s %7u %3u/%-3u %6u %9.2f %8.4f %8s %9s %9s%s%s\n", round.round(), RoundStateName(round.state()),
+        round.version(), counters.folded(), counters.invited(),
+        counters.failed() + counters.dropped() + counters.discarded(), Seconds(round.duration()), round.train_loss(),
+        Percent(round.has_accuracy(), round.accuracy()), HumanBytes(round.trainer_traffic().down().payload_bytes()),
+        HumanBytes(round.trainer_traffic().up().payload_bytes()), round.reason().empty() ? "" : "  ", round.reason());
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// The verbs of the operator's tool. Each prints its result to stdout, its errors and progress to stderr, and returns the
-// exit code.
+// The verbs of the operator's tool. Each prints its result to stdout, its errors and progress to stderr, and returns
+// the exit code.
 #ifndef THINWIRE_CLIENT_CLI_VERBS_H_
 #define THINWIRE_CLIENT_CLI_VERBS_H_
 

@@ -7,9 +7,7 @@ namespace {
 
 class SystemClock : public Clock {
  public:
-  Monotonic Now() const override {
-    return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-  }
+  Monotonic Now() const override { return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch()); }
   absl::Time WallTime() const override { return absl::Now(); }
 };
 

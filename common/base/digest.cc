@@ -24,7 +24,8 @@ absl::StatusOr<Digest> Digest::FromBytes(absl::string_view raw) {
 absl::StatusOr<Digest> Digest::FromHex(absl::string_view hex) {
   const bool digits = std::all_of(hex.begin(), hex.end(), [](unsigned char c) { return std::isxdigit(c); });
   if (hex.size() != 64 || !digits) {
-    return absl::InvalidArgumentError(absl::StrCat("a SHA-256 is 64 hexadecimal digits, got '", hex.substr(0, 80), "'"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a SHA-256 is 64 hexadecimal digits, got '", hex.substr(0, 80), "'"));
   }
   return FromBytes(absl::HexStringToBytes(hex));
 }

@@ -80,7 +80,8 @@ absl::Status File::ReadAt(uint64_t offset, size_t size, void* out) const {
     const ssize_t got = ::pread(fd_, target, size, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return ErrnoStatus("read", path_, errno);
-    if (got == 0) return absl::OutOfRangeError(absl::StrCat(path_, " ends at byte ", offset, ", ", size, " more wanted"));
+    if (got == 0)
+      return absl::OutOfRangeError(absl::StrCat(path_, " ends at byte ", offset, ", ", size, " more wanted"));
     target += got;
     offset += static_cast<uint64_t>(got);
     size -= static_cast<size_t>(got);

@@ -24,9 +24,9 @@ uint64_t DeriveKey(std::initializer_list<uint64_t> words) {
   uint64_t key = 0x7468696e77697265;  // "thinwire"
   uint32_t position = 0;
   for (const uint64_t word : words) {
-    const PhiloxBlock out = Philox4x32(
-        {static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32), position++, static_cast<uint32_t>(words.size())},
-        key);
+    const PhiloxBlock out = Philox4x32({static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32), position++,
+                                        static_cast<uint32_t>(words.size())},
+                                       key);
     key = out[0] | (uint64_t{out[1]} << 32);
   }
   return key;

@@ -26,8 +26,8 @@ const char* RoleName(TensorRole role) {
 
 absl::Status CheckName(const std::string& name) {
   if (name.empty() || name.size() > ModelSpec::kMaxNameLength) {
-    return absl::InvalidArgumentError(absl::StrCat("a tensor's name has 1 to ", ModelSpec::kMaxNameLength,
-                                                   " characters, got ", name.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a tensor's name has 1 to ", ModelSpec::kMaxNameLength, " characters, got ", name.size()));
   }
   for (const char c : name) {
     if (c <= ' ' || c > '~') {
@@ -57,8 +57,8 @@ absl::Status CheckShape(const TensorSpec& tensor) {
 
 absl::Status CheckKind(const TensorSpec& tensor) {
   const bool known_type = tensor.dtype == DataType::kFloat32 || tensor.dtype == DataType::kInt64;
-  const bool known_role = tensor.role == TensorRole::kTrainable || tensor.role == TensorRole::kBuffer ||
-                          tensor.role == TensorRole::kFrozen;
+  const bool known_role =
+      tensor.role == TensorRole::kTrainable || tensor.role == TensorRole::kBuffer || tensor.role == TensorRole::kFrozen;
   if (!known_type || !known_role) {
     return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name, "' has an unknown data type or role"));
   }
@@ -79,8 +79,7 @@ uint64_t TensorSpec::count() const {
 
 absl::StatusOr<ModelSpec> ModelSpec::Create(std::vector<TensorSpec> tensors) {
   if (tensors.empty() || tensors.size() > kMaxTensors) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a model has 1 to ", kMaxTensors, " tensors, got ", tensors.size()));
+    return absl::InvalidArgumentError(absl::StrCat("a model has 1 to ", kMaxTensors, " tensors, got ", tensors.size()));
   }
   std::set<std::string> names;
   std::string canonical;

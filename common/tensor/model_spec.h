@@ -29,8 +29,8 @@ struct TensorSpec {
   uint64_t count() const;
 };
 
-// Values of one tensor are coded in blocks of this many, the last one shorter. A block is the unit of encoding, hashing,
-// folding and resuming; it is part of the wire format.
+// Values of one tensor are coded in blocks of this many, the last one shorter. A block is the unit of encoding,
+// hashing, folding and resuming; it is part of the wire format.
 constexpr uint32_t kBlockValues = 65536;
 
 // Immutable after Create; thread-safe.

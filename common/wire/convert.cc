@@ -20,9 +20,8 @@ absl::StatusOr<ScaleRule> ScaleFromProto(v1::ScaleRule rule) {
     case v1::SCALE_RULE_ABSMAX:
       return ScaleRule::kAbsMax;
     default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("float codec: scale is ", rule,
-                       "; use SCALE_RULE_NONE, SCALE_RULE_POWER_OF_TWO or SCALE_RULE_ABSMAX"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "float codec: scale is ", rule, "; use SCALE_RULE_NONE, SCALE_RULE_POWER_OF_TWO or SCALE_RULE_ABSMAX"));
   }
 }
 

@@ -122,8 +122,8 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
   HostPort result;
   const bool has_both = colon != absl::string_view::npos && colon > 0;
   if (!has_both || !absl::SimpleAtoi(text.substr(colon + 1), &result.port) || result.port < 0 || result.port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", text, "' is not HOST:PORT with a port of 0..65535 (0 picks a free one), e.g. 127.0.0.1:9480"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", text, "' is not HOST:PORT with a port of 0..65535 (0 picks a free one), e.g. 127.0.0.1:9480"));
   }
   result.host = std::string(text.substr(0, colon));
   return result;

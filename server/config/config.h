@@ -28,8 +28,8 @@ struct ServerConfig {
   absl::Duration retry_max;
 };
 
-// Parses text format and checks it. INVALID_ARGUMENT with one line per error: "FILE:LINE: field: value, limit, way out".
-// `name` stands for FILE in messages.
+// Parses text format and checks it. INVALID_ARGUMENT with one line per error: "FILE:LINE: field: value, limit, way
+// out". `name` stands for FILE in messages.
 absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, const std::string& name);
 // As ParseConfig, from a file of at most 1 MiB.
 absl::StatusOr<ServerConfig> LoadConfig(const std::string& path);

@@ -36,8 +36,8 @@ void CheckDuration(absl::string_view path, const google::protobuf::Duration& pro
   if (!duration.ok()) {
     errors->Add(path, duration.status().message());
   } else if (*duration < low) {
-    errors->Add(path, absl::StrCat("is ", absl::FormatDuration(*duration), ", must be at least ",
-                                   absl::FormatDuration(low)));
+    errors->Add(path,
+                absl::StrCat("is ", absl::FormatDuration(*duration), ", must be at least ", absl::FormatDuration(low)));
   }
 }
 
@@ -94,10 +94,11 @@ void CheckAggregation(const v1::FederationConfig& config, ConfigErrors* errors) 
                        "the largest data set a client may claim", errors);
   if (!errors->empty()) return;
   // The sums are fixed-point: the more and the heavier the updates, the fewer bits are left for a value.
-  const absl::StatusOr<ModelSpec> probe = ModelSpec::Create({{"probe", {1}, DataType::kFloat32, TensorRole::kTrainable}});
+  const absl::StatusOr<ModelSpec> probe =
+      ModelSpec::Create({{"probe", {1}, DataType::kFloat32, TensorRole::kTrainable}});
   const double invited = std::ceil(config.round().clients() * config.round().over_selection());
-  const absl::StatusOr<FixedPoint> rules =
-      ChooseFixedPoint(*probe, {aggregation.max_update_norm()}, aggregation.max_examples(), static_cast<uint32_t>(invited));
+  const absl::StatusOr<FixedPoint> rules = ChooseFixedPoint(*probe, {aggregation.max_update_norm()},
+                                                            aggregation.max_examples(), static_cast<uint32_t>(invited));
   if (!rules.ok()) errors->Add("aggregation.max_examples", rules.status().message());
 }
 

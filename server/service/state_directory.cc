@@ -21,7 +21,8 @@ absl::Status AsConfigurationFault(const absl::Status& status) {
 // before anybody trains for nothing.
 absl::Status CheckPrecision(const ServerConfig& config) {
   const v1::AggregationConfig& aggregation = config.proto.aggregation();
-  TW_ASSIGN_OR_RETURN(const ModelSpec probe, ModelSpec::Create({TensorSpec{"any", {1}, DataType::kFloat32, TensorRole::kTrainable}}));
+  TW_ASSIGN_OR_RETURN(const ModelSpec probe,
+                      ModelSpec::Create({TensorSpec{"any", {1}, DataType::kFloat32, TensorRole::kTrainable}}));
   const absl::Status status =
       ChooseFixedPoint(probe, {aggregation.max_update_norm()}, aggregation.max_examples(), config.round.clients)
           .status();

@@ -23,10 +23,11 @@ constexpr char kS1E3M7[] = "plan { preset: PLAN_PRESET_S1E3M7 }\n";
 
 // A model whose values try the codecs: both zeros, subnormals, large and small magnitudes, several blocks, a buffer.
 inline ModelState MakeAwkwardModel(uint64_t values) {
-  ModelState state(*ModelSpec::Create({{"layer.weight", {static_cast<int64_t>(values)}, DataType::kFloat32, TensorRole::kTrainable},
-                                       {"layer.bias", {7}, DataType::kFloat32, TensorRole::kTrainable},
-                                       {"norm.mean", {5}, DataType::kFloat32, TensorRole::kBuffer},
-                                       {"norm.steps", {}, DataType::kInt64, TensorRole::kBuffer}}));
+  ModelState state(
+      *ModelSpec::Create({{"layer.weight", {static_cast<int64_t>(values)}, DataType::kFloat32, TensorRole::kTrainable},
+                          {"layer.bias", {7}, DataType::kFloat32, TensorRole::kTrainable},
+                          {"norm.mean", {5}, DataType::kFloat32, TensorRole::kBuffer},
+                          {"norm.steps", {}, DataType::kInt64, TensorRole::kBuffer}}));
   for (size_t i = 0; i < values; ++i) {
     const float sign = i % 2 == 0 ? 1.0f : -1.0f;
     state.floats[0][i] = sign * static_cast<float>(i % 977) * 1.7e-4f;  // i % 977 == 0 gives 0.0f and -0.0f
@@ -52,9 +53,9 @@ class FederationTest : public testing::Test {
 
   // Rounds of `clients` updates each.
   static std::string Config(int rounds, int clients, const std::string& plan, const Sections& sections) {
-    return absl::StrCat("run { rounds: ", rounds, " seed: 11 }\nmodel { ", sections.model, " }\nround { clients: ", clients,
-                        " ", sections.round, " }\ntraining { ", sections.training, " }\nclient { ", sections.client,
-                        " }\n", plan, sections.more);
+    return absl::StrCat("run { rounds: ", rounds, " seed: 11 }\nmodel { ", sections.model,
+                        " }\nround { clients: ", clients, " ", sections.round, " }\ntraining { ", sections.training,
+                        " }\nclient { ", sections.client, " }\n", plan, sections.more);
   }
   static std::string Config(int rounds, int clients, const std::string& plan) {
     return Config(rounds, clients, plan, Sections());

@@ -27,8 +27,9 @@ class HostileClientTest : public FederationTest {
     ASSERT_THAT(cluster_.StartServer(Config(1, 2, kFp32, sections)), IsOk());
     StartEchoClients(1, kParameters);
     bad_ = std::make_unique<RawClient>(cluster_.federation_address(), "mallory");
-    ASSERT_THAT(cluster_.AwaitStatus([](const v1::Status& now) { return now.round_state() == v1::ROUND_STATE_INVITING; }),
-                IsOk());
+    ASSERT_THAT(
+        cluster_.AwaitStatus([](const v1::Status& now) { return now.round_state() == v1::ROUND_STATE_INVITING; }),
+        IsOk());
     ASSERT_OK_AND_ASSIGN(const v1::JoinResponse joined, bad_->Join(nullptr));
     ASSERT_OK_AND_ASSIGN(spec_, FromProto(joined.model()));
     ASSERT_OK_AND_ASSIGN(work_, bad_->AwaitWork());
@@ -53,7 +54,8 @@ class HostileClientTest : public FederationTest {
   }
   BuiltPayload Update(float value) { return Update(value, spec_); }
 
-  // The server takes the bytes or refuses them at the door; either way the update fails and the round closes without it.
+  // The server takes the bytes or refuses them at the door; either way the update fails and the round closes without
+  // it.
   void ExpectRefused(const BuiltPayload& payload, absl::StatusCode at_the_door, const std::string& reason) {
     const absl::StatusOr<v1::UploadResponse> sent = bad_->Upload(bad_->HeaderFor(work_, payload.ref), payload.bytes);
     if (sent.ok()) {

@@ -9,7 +9,8 @@ namespace thinwire {
 namespace {
 
 constexpr char kModelUp[] =
-    "plan { explicit { downlink { value { float { exponent_bits: 3 mantissa_bits: 7 scale: SCALE_RULE_POWER_OF_TWO } } }"
+    "plan { explicit { downlink { value { float { exponent_bits: 3 mantissa_bits: 7 scale: SCALE_RULE_POWER_OF_TWO } } "
+    "}"
     " uplink { representation: UPLINK_REPRESENTATION_MODEL"
     " value { float { exponent_bits: 3 mantissa_bits: 7 scale: SCALE_RULE_POWER_OF_TWO } } } } }\n";
 constexpr char kFp32ModelUp[] =

@@ -7,7 +7,6 @@
 namespace thinwire {
 namespace {
 
-
 TEST_F(FederationTest, TwoClientsLearnFashionMnistAndTheEvaluatorSaysHowWell) {
   const std::string data = kFashionMnistFolder;
   if (!FileExists(data)) GTEST_SKIP() << "no Fashion-MNIST here; install the Debian package dataset-fashion-mnist";
@@ -21,8 +20,9 @@ TEST_F(FederationTest, TwoClientsLearnFashionMnistAndTheEvaluatorSaysHowWell) {
                                       "--partition=dirichlet:0.3", absl::StrCat("--shard=", i, "/2")}),
                 IsOk());
   }
-  ASSERT_THAT(cluster_.StartClient("evaluator", {"--role=evaluator", "--task=classify", "--model=cnn", "--data=" + data}),
-              IsOk());
+  ASSERT_THAT(
+      cluster_.StartClient("evaluator", {"--role=evaluator", "--task=classify", "--model=cnn", "--data=" + data}),
+      IsOk());
   ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd(absl::Seconds(240)));
   EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
   EXPECT_EQ(status.accuracy_version(), 2u);

@@ -58,8 +58,8 @@ absl::StatusOr<v1::Assignment> RawClient::AwaitWork() {
   v1::AwaitAssignmentRequest request;
   request.set_client_id(id_);
   for (int ask = 0; ask < kMaxAsks; ++ask) {
-    TW_ASSIGN_OR_RETURN(v1::AwaitAssignmentResponse response,
-                        Call(stub_.get(), &v1::Federation::Stub::AwaitAssignment, request, v1::AwaitAssignmentResponse()));
+    TW_ASSIGN_OR_RETURN(v1::AwaitAssignmentResponse response, Call(stub_.get(), &v1::Federation::Stub::AwaitAssignment,
+                                                                   request, v1::AwaitAssignmentResponse()));
     if (response.has_assignment()) return response.assignment();
     if (response.has_run_ended()) return absl::AbortedError(absl::StrCat("run ended: ", response.run_ended().reason()));
   }

@@ -31,8 +31,8 @@ absl::Status Cluster::StartServer(const std::string& config, const std::vector<s
       Path("server.textproto"),
       absl::StrCat(config, "\nstorage { directory: \"", state(), "\" }\n",
                    "listen { federation: \"127.0.0.1:0\" control: \"127.0.0.1:0\" http: \"127.0.0.1:0\" }\n")));
-  ProcessSpec spec{"server", {JoinPath(bin_, "thinwire-server"), "--config", Path("server.textproto")}, {},
-                   Path("server.log")};
+  ProcessSpec spec{
+      "server", {JoinPath(bin_, "thinwire-server"), "--config", Path("server.textproto")}, {}, Path("server.log")};
   spec.command.insert(spec.command.end(), flags.begin(), flags.end());
   server_.reset();
   if (logs_.empty()) logs_.push_back(spec.log_path);
@@ -55,8 +55,8 @@ absl::Status Cluster::AwaitEndpoints() {
   if (!endpoints.is_object()) return absl::InternalError(absl::StrCat("endpoints.json holds ", text));
   federation_ = endpoints.value("federation", "");
   http_ = endpoints.value("http", "");
-  control_ = v1::Control::NewStub(
-      grpc::CreateChannel(endpoints.value("control", ""), grpc::InsecureChannelCredentials()));
+  control_ =
+      v1::Control::NewStub(grpc::CreateChannel(endpoints.value("control", ""), grpc::InsecureChannelCredentials()));
   if (proxy_ != nullptr) return proxy_->SetUpstream(federation_);
   TW_ASSIGN_OR_RETURN(proxy_, TcpProxy::Start(federation_));
   return absl::OkStatus();
@@ -71,7 +71,8 @@ ProcessExit Cluster::StopServer() { return server_->Stop(absl::Seconds(20)); }
 
 absl::StatusOr<size_t> Cluster::StartClient(const std::string& id, const std::vector<std::string>& flags) {
   ProcessSpec spec{id,
-                   {JoinPath(bin_, "thinwire-client"), "--server", direct_ ? federation_ : proxy_->address(), "--state", Path(id), "--client-id", id},
+                   {JoinPath(bin_, "thinwire-client"), "--server", direct_ ? federation_ : proxy_->address(), "--state",
+                    Path(id), "--client-id", id},
                    kOneThread,
                    Path(absl::StrCat(id, ".log"))};
   spec.command.insert(spec.command.end(), flags.begin(), flags.end());

@@ -5,8 +5,8 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <functional>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,11 +25,12 @@ namespace thinwire {
 // Not thread-safe; used from the main thread.
 class Cluster {
  public:
-  // Everything goes below `folder`, which must exist: state/, the clients' folders and all logs. `bin` holds the programs.
+  // Everything goes below `folder`, which must exist: state/, the clients' folders and all logs. `bin` holds the
+  // programs.
   Cluster(std::string folder, std::string bin) : folder_(std::move(folder)), bin_(std::move(bin)) {}
 
-  // Starts a server on free ports with `config`, a FederationConfig in text format without listen and storage.directory,
-  // which are added here; waits until it listens. A second call restarts it on the same state.
+  // Starts a server on free ports with `config`, a FederationConfig in text format without listen and
+  // storage.directory, which are added here; waits until it listens. A second call restarts it on the same state.
   absl::Status StartServer(const std::string& config, const std::vector<std::string>& flags = {});
   // SIGKILL, and waits for the end.
   ProcessExit KillServer();
@@ -59,7 +60,8 @@ class Cluster {
   std::string state() const { return Path("state"); }
 
   absl::StatusOr<v1::Status> Status();
-  // Follows the run until `predicate` holds; DEADLINE_EXCEEDED, with the last status and the logs' ends, after `timeout`.
+  // Follows the run until `predicate` holds; DEADLINE_EXCEEDED, with the last status and the logs' ends, after
+  // `timeout`.
   absl::StatusOr<v1::Status> AwaitStatus(const std::function<bool(const v1::Status&)>& predicate,
                                          absl::Duration timeout = absl::Seconds(60));
   // Until the run has ended and, if it completed, exported its model.

@@ -1,5 +1,5 @@
-// Communication only: clients that return what they got plus a perturbation. Rounds a second, bytes, CPU and peak memory
-// of the server, with everything synced to disk as in earnest. Prints one Markdown row per case.
+// Communication only: clients that return what they got plus a perturbation. Rounds a second, bytes, CPU and peak
+// memory of the server, with everything synced to disk as in earnest. Prints one Markdown row per case.
 //
 //   federation_bench [PARAMETERS:CLIENTS:ROUNDS ...]     default: 1000000:4:50 and 10000000:{1,4,16}:3
 #include <unistd.h>
@@ -66,8 +66,9 @@ double CpuSeconds(pid_t pid) {
 }
 
 std::string ConfigOf(const Case& bench) {
-  return absl::StrCat("run { rounds: ", bench.rounds, " seed: 1 }\nmodel { from_client_seed: 1 }\nround { clients: ",
-                      bench.clients, " }\ntraining { learning_rate: 0.001 }\n",
+  return absl::StrCat("run { rounds: ", bench.rounds,
+                      " seed: 1 }\nmodel { from_client_seed: 1 }\nround { clients: ", bench.clients,
+                      " }\ntraining { learning_rate: 0.001 }\n",
                       "aggregation { max_update_norm: 100000 }\nplan { preset: PLAN_PRESET_FP32 }\n");
 }
 
@@ -102,14 +103,14 @@ void PrintRow(const Case& bench, const Result& result) {
   const auto rss = static_cast<double>(result.server_peak_rss);
   std::printf("| %lu | %d | %d | %.2f | %.3f | %.0f | %.2f | %.1f | %.1f |\n", bench.parameters, bench.clients,
               bench.rounds, result.rounds_per_second, result.server_cpu_per_round, rss / (1 << 20),
-              (rss - (64 << 20)) / model, static_cast<double>(result.down) / 1e6,
-              static_cast<double>(result.up) / 1e6);
+              (rss - (64 << 20)) / model, static_cast<double>(result.down) / 1e6, static_cast<double>(result.up) / 1e6);
   std::fflush(stdout);
 }
 
 int Main(const std::vector<std::string>& arguments) {
   std::printf(
-      "| parameters | clients | rounds | rounds/s | server CPU s/round | server peak MiB | (peak - 64 MiB) / model | messages "
+      "| parameters | clients | rounds | rounds/s | server CPU s/round | server peak MiB | (peak - 64 MiB) / model | "
+      "messages "
       "down MB | messages up MB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const std::string& argument : arguments) {
     const absl::StatusOr<Case> bench = ParseCase(argument);

@@ -63,8 +63,13 @@ TEST(RandomStream, DrawsBelowItsBoundAndReachesEveryValue) {
 }
 
 TEST(RandomStream, KeysDifferWhenAnyWordOrTheirNumberDiffers) {
-  const std::set<uint64_t> keys = {DeriveKey({}), DeriveKey({0}), DeriveKey({0, 0}), DeriveKey({1, 0}),
-                                   DeriveKey({0, 1}), DeriveKey({KeyWord("a")}), DeriveKey({KeyWord("b")})};
+  const std::set<uint64_t> keys = {DeriveKey({}),
+                                   DeriveKey({0}),
+                                   DeriveKey({0, 0}),
+                                   DeriveKey({1, 0}),
+                                   DeriveKey({0, 1}),
+                                   DeriveKey({KeyWord("a")}),
+                                   DeriveKey({KeyWord("b")})};
   EXPECT_EQ(keys.size(), 7u);
 }
 

@@ -43,7 +43,9 @@ TEST(StopSignalsDeathTest, ASecondSignalEndsTheProcessAtOnce) {
 
 TEST(StopSignalsTest, WatchingEndsWithoutASignal) {
   bool stopped = false;
-  { const StopSignals signals([&] { stopped = true; }); }
+  {
+    const StopSignals signals([&] { stopped = true; });
+  }
   EXPECT_FALSE(stopped);
 }
 

@@ -72,7 +72,8 @@ training { batch_size: 4 learning_rate: -1 }
 }
 
 TEST(Config, AMessageThatStandsTwiceIsRefusedSoThatNeitherIsLost) {
-  EXPECT_THAT(ErrorOf(kMinimal + "round { clients: 3 }"), AllOf(HasSubstr("server.textproto:7:"), HasSubstr("multiple times")));
+  EXPECT_THAT(ErrorOf(kMinimal + "round { clients: 3 }"),
+              AllOf(HasSubstr("server.textproto:7:"), HasSubstr("multiple times")));
 }
 
 TEST(Config, UnknownFieldsAndBrokenSyntaxNameTheLine) {
@@ -97,7 +98,8 @@ TEST(Config, StrategiesKeepAnExplicitZero) {
 }
 
 TEST(Config, ANumberThatIsNotOneIsRefused) {
-  EXPECT_THAT(ErrorOf(std::string(kBase) + "round { clients: 2 } training { learning_rate: nan }"), HasSubstr("training.learning_rate"));
+  EXPECT_THAT(ErrorOf(std::string(kBase) + "round { clients: 2 } training { learning_rate: nan }"),
+              HasSubstr("training.learning_rate"));
   EXPECT_THAT(ErrorOf(kMinimal + "aggregation { fed_avg_m { momentum: 1 } }"), HasSubstr("less than 1"));
 }
 
