@@ -16,7 +16,8 @@ constexpr int kSumBits = 62;  // of a sum's magnitude: an int64 has 63
 // Bounds below or above make no difference to float values.
 constexpr int kMinBoundExponent = -126;
 constexpr int kMaxBoundExponent = 128;
-constexpr double kBufferGrowth = 1024;
+constexpr double kBufferGrowth = 16;
+constexpr double kMinBufferBound = 1024;
 
 constexpr uint32_t kEncodingVersion = 1;
 constexpr size_t kEncodingHeader = 20;
@@ -88,7 +89,7 @@ absl::StatusOr<std::vector<double>> ValueBounds(const ModelSpec& spec, BlockSour
     const TensorSpec& tensor = spec.tensors()[i];
     if (tensor.role != TensorRole::kBuffer || tensor.dtype != DataType::kFloat32) continue;
     TW_ASSIGN_OR_RETURN(const double largest, LargestMagnitude(tensor, i, weights));
-    bounds[i] = kBufferGrowth * std::max(largest, 1.0);
+    bounds[i] = std::max(kBufferGrowth * largest, kMinBufferBound);
   }
   return bounds;
 }

@@ -35,7 +35,8 @@ absl::StatusOr<FixedPoint> ChooseFixedPoint(const ModelSpec& spec, const std::ve
                                             uint64_t max_weight, uint32_t max_updates);
 
 // The bounds to hand to ChooseFixedPoint: `max_norm` for trainable tensors (no single value exceeds the norm), and for
-// float buffers 1024 times their largest current magnitude, at least 1024: statistics may grow, but not without limit.
+// float buffers 16 times their largest current magnitude, at least 1024: statistics may grow, but a bound without need
+// costs the small ones their precision.
 absl::StatusOr<std::vector<double>> ValueBounds(const ModelSpec& spec, BlockSource& weights, double max_norm);
 
 // For the journal.

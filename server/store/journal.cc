@@ -1,18 +1,14 @@
 #include "server/store/journal.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
-#include "common/base/mutex.h"
 #include "common/base/status_macros.h"
 #include "server/store/fail_point.h"
-#include "server/store/file_lock.h"
-#include "server/store/group_commit.h"
+#include "server/store/journal_impl.h"
 #include "server/store/journal_rows.h"
 #include "server/store/schema.h"
-#include "server/store/sqlite.h"
 
 namespace thinwire {
 namespace {
@@ -29,40 +25,6 @@ std::string Placeholders(absl::string_view columns) {
 
 std::string InsertOrReplace(const char* table, const char* columns) {
   return absl::StrCat("INSERT OR REPLACE INTO ", table, " (", columns, ") VALUES (", Placeholders(columns), ")");
-}
-
-std::string Select(const char* columns, const char* rest) { return absl::StrCat("SELECT ", columns, " FROM ", rest); }
-
-// All rows that `query` gives, read by `read`.
-template <typename Row, typename Read>
-absl::StatusOr<std::vector<Row>> ReadAll(Query& query, const Read& read) {
-  std::vector<Row> rows;
-  for (;;) {
-    TW_ASSIGN_OR_RETURN(const bool found, query.Step());
-    if (!found) return rows;
-    TW_ASSIGN_OR_RETURN(Row row, read(query));
-    rows.push_back(std::move(row));
-  }
-}
-
-template <typename Row, typename Read>
-absl::StatusOr<std::optional<Row>> ReadOne(Query& query, const Read& read) {
-  TW_ASSIGN_OR_RETURN(const bool found, query.Step());
-  if (!found) return std::optional<Row>();
-  TW_ASSIGN_OR_RETURN(Row row, read(query));
-  return std::optional<Row>(std::move(row));
-}
-
-absl::StatusOr<std::optional<UpdateRow>> SelectAssignment(Database& db, const std::string& id) {
-  Query query(db, Select(kAssignmentColumns, "assignments WHERE id = ?1").c_str());
-  query.Bind(id);
-  return ReadOne<UpdateRow>(query, ReadAssignment);
-}
-
-absl::StatusOr<UpdateRow> ExistingAssignment(Database& db, const std::string& id) {
-  TW_ASSIGN_OR_RETURN(std::optional<UpdateRow> row, SelectAssignment(db, id));
-  if (!row.has_value()) return absl::NotFoundError(absl::StrCat("no assignment '", id, "' in the journal"));
-  return *std::move(row);
 }
 
 absl::Status InsertRound(Database& db, const RoundRow& round) {
@@ -93,23 +55,6 @@ absl::Status DeleteVersion(Database& db, uint64_t version) {
   return query.Run();
 }
 
-// Several clients' evaluations of one version as one. A report over no examples counts as one over a single example.
-EvaluationRow MeanOf(const std::vector<EvaluationRow>& rows) {
-  EvaluationRow mean;
-  mean.version = rows.front().version;
-  double weights = 0;
-  for (const EvaluationRow& row : rows) {
-    const double weight = std::max<double>(1, static_cast<double>(row.examples));
-    mean.examples += row.examples;
-    mean.loss += weight * row.loss;
-    mean.accuracy += weight * row.accuracy;
-    weights += weight;
-  }
-  mean.loss /= weights;
-  mean.accuracy /= weights;
-  return mean;
-}
-
 absl::Status Configure(Database& db) {
   TW_ASSIGN_OR_RETURN(const std::string check, db.QueryText("PRAGMA quick_check(1)"));
   if (check != "ok") {
@@ -129,16 +74,6 @@ std::string FolderOf(const std::string& path) {
 }
 
 }  // namespace
-
-struct Journal::Impl {
-  Impl(FileLock file_lock, std::unique_ptr<Database> database)
-      : lock(std::move(file_lock)), db(std::move(database)), commits(db.get(), &connection) {}
-
-  const FileLock lock;
-  Mutex connection;  // guards *db
-  const std::unique_ptr<Database> db;
-  GroupCommit commits;
-};
 
 Journal::Journal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Journal::~Journal() = default;
@@ -191,91 +126,6 @@ absl::StatusOr<std::optional<RoundRow>> Journal::LastRound() {
   MutexLock lock(impl_->connection);
   Query query(*impl_->db, Select(kRoundColumns, "rounds ORDER BY round DESC LIMIT 1").c_str());
   return ReadOne<RoundRow>(query, ReadRound);
-}
-
-absl::Status Journal::PutAssignments(const std::vector<AssignmentRecord>& assignments) {
-  return impl_->commits.Run([&](Database& db) {
-    for (const AssignmentRecord& assignment : assignments) {
-      Query query(db,
-                  "INSERT OR IGNORE INTO assignments (id, client, kind, round, version, state, reason) "
-                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
-      BindAssignment(assignment, query);
-      TW_RETURN_IF_ERROR(query.Run());
-    }
-    return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<UpdateRow> Journal::ReceiveUpdate(const UpdateRow& update) {
-  UpdateRow stands;
-  const absl::Status committed = impl_->commits.Run([&](Database& db) -> absl::Status {
-    {
-      Query query(db,
-                  "UPDATE assignments SET payload_id = ?1, payload_size = ?2, manifest_size = ?3, spool_file = ?4, "
-                  "examples = ?5, train_loss = ?6, train_time = ?7, state = ?8, "
-                  "received = (SELECT coalesce(max(received), 0) + 1 FROM assignments) WHERE id = ?9 AND state = ?10");
-      BindReceived(update, query);
-      query.Bind(static_cast<int>(AssignmentState::kReceived)).Bind(update.assignment.id);
-      query.Bind(static_cast<int>(AssignmentState::kTraining));
-      TW_RETURN_IF_ERROR(query.Run());
-    }
-    TW_ASSIGN_OR_RETURN(stands, ExistingAssignment(db, update.assignment.id));
-    PassFailPoint(FailPoint::kBeforeReceiveCommit);
-    return absl::OkStatus();
-  });
-  TW_RETURN_IF_ERROR(committed);
-  PassFailPoint(FailPoint::kAfterReceiveCommit);
-  return stands;
-}
-
-absl::Status Journal::SetAssignmentState(const std::string& assignment, AssignmentState state,
-                                         const std::string& reason) {
-  return impl_->commits.Run([&](Database& db) -> absl::Status {
-    Query query(db, "UPDATE assignments SET state = ?1, reason = ?2 WHERE id = ?3");
-    query.Bind(static_cast<int>(state)).Bind(reason).Bind(assignment);
-    TW_RETURN_IF_ERROR(query.Run());
-    if (db.changes() == 1) return absl::OkStatus();
-    return absl::NotFoundError(absl::StrCat("no assignment '", assignment, "' in the journal"));
-  });
-}
-
-absl::StatusOr<UpdateRow> Journal::SettleUnreceived(const std::string& assignment, AssignmentState state,
-                                                    const std::string& reason) {
-  UpdateRow stands;
-  const absl::Status committed = impl_->commits.Run([&](Database& db) -> absl::Status {
-    {
-      Query query(db, "UPDATE assignments SET state = ?1, reason = ?2 WHERE id = ?3 AND state = ?4");
-      query.Bind(static_cast<int>(state)).Bind(reason).Bind(assignment);
-      query.Bind(static_cast<int>(AssignmentState::kTraining));
-      TW_RETURN_IF_ERROR(query.Run());
-    }
-    TW_ASSIGN_OR_RETURN(stands, ExistingAssignment(db, assignment));
-    return absl::OkStatus();
-  });
-  TW_RETURN_IF_ERROR(committed);
-  return stands;
-}
-
-absl::StatusOr<std::optional<UpdateRow>> Journal::FindAssignment(const std::string& assignment) {
-  MutexLock lock(impl_->connection);
-  return SelectAssignment(*impl_->db, assignment);
-}
-
-absl::StatusOr<std::vector<UpdateRow>> Journal::AssignmentsOf(uint32_t round) {
-  MutexLock lock(impl_->connection);
-  Query query(
-      *impl_->db,
-      Select(kAssignmentColumns, "assignments WHERE round = ?1 ORDER BY received IS NULL, received, number").c_str());
-  query.Bind(round);
-  return ReadAll<UpdateRow>(query, ReadAssignment);
-}
-
-absl::StatusOr<std::vector<UpdateRow>> Journal::OpenAssignmentsOutsideRounds() {
-  MutexLock lock(impl_->connection);
-  Query query(*impl_->db,
-              Select(kAssignmentColumns, "assignments WHERE kind != ?1 AND state < ?2 ORDER BY number").c_str());
-  query.Bind(static_cast<int>(WorkKind::kTrain)).Bind(static_cast<int>(AssignmentState::kFolded));
-  return ReadAll<UpdateRow>(query, ReadAssignment);
 }
 
 absl::Status Journal::Publish(const VersionRow& version, const std::optional<RoundRow>& round,
@@ -331,32 +181,6 @@ absl::Status Journal::RevokeVersion(uint64_t version, const std::string& reason)
     TW_RETURN_IF_ERROR(query.Run());
     return DeleteVersion(db, version);
   });
-}
-
-absl::Status Journal::PutEvaluation(const EvaluationRow& evaluation) {
-  return impl_->commits.Run([&](Database& db) {
-    Query query(db,
-                "INSERT OR IGNORE INTO evaluations (version, client, examples, loss, accuracy) "
-                "VALUES (?1, ?2, ?3, ?4, ?5)");
-    query.Bind(evaluation.version).Bind(evaluation.client).Bind(evaluation.examples);
-    query.Bind(evaluation.loss).Bind(evaluation.accuracy);
-    return query.Run();
-  });
-}
-
-absl::StatusOr<std::optional<EvaluationRow>> Journal::FindEvaluation(uint64_t version) {
-  MutexLock lock(impl_->connection);
-  Query query(*impl_->db,
-              "SELECT version, client, examples, loss, accuracy FROM evaluations WHERE version = ?1 ORDER BY client");
-  query.Bind(version);
-  TW_ASSIGN_OR_RETURN(const std::vector<EvaluationRow> rows,
-                      ReadAll<EvaluationRow>(query, [](const Query& row) -> absl::StatusOr<EvaluationRow> {
-                        return EvaluationRow{static_cast<uint64_t>(row.Int(0)), row.Text(1),
-                                             static_cast<uint64_t>(row.Int(2)), row.Real(3), row.Real(4)};
-                      }));
-  if (rows.empty()) return std::optional<EvaluationRow>();
-  if (rows.size() == 1) return std::optional<EvaluationRow>(rows[0]);
-  return std::optional<EvaluationRow>(MeanOf(rows));
 }
 
 }  // namespace thinwire
