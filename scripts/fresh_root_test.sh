@@ -39,7 +39,9 @@ fi
 
 leave() {
   local point
-  for point in dev proc; do mountpoint -q "$root/$point" && umount "$root/$point"; done
+  for point in dev proc; do
+    if mountpoint -q "$root/$point"; then umount "$root/$point" 2>/dev/null || umount --lazy "$root/$point"; fi
+  done
   [ "$keep" = yes ] || rm -rf --one-file-system "$root"
 }
 trap leave EXIT
