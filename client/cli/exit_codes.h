@@ -1,4 +1,4 @@
-// Exit codes of the operator's tool; printed by --help and documented in docs/cli.md.
+// Exit codes of the operator's tool; --help prints them.
 #ifndef THINWIRE_CLIENT_CLI_EXIT_CODES_H_
 #define THINWIRE_CLIENT_CLI_EXIT_CODES_H_
 
