@@ -161,12 +161,15 @@ void RunDriver::Published(const VersionRow& version, const std::vector<std::stri
     record_.RoundPublished();
     parts_.metrics->CountRound(RoundState::kPublished);
   }
-  for (const std::string& assignment : consumed) {
-    parts_.metrics->CountUpdate(AssignmentState::kFolded);
-    const absl::Status status = parts_.spool->Discard(assignment);
-    if (!status.ok()) spdlog::warn("spool file stays assignment={} error=\"{}\"", assignment, status.ToString());
-  }
+  for (size_t i = 0; i < consumed.size(); ++i) parts_.metrics->CountUpdate(AssignmentState::kFolded);
   Apply(VersionPublished{version.version});
+  // Removing files takes milliseconds, and nobody waits for it: a restart would remove them too.
+  parts_.io->Run([spool = parts_.spool, consumed] {
+    for (const std::string& assignment : consumed) {
+      const absl::Status status = spool->Discard(assignment);
+      if (!status.ok()) spdlog::warn("spool file stays assignment={} error=\"{}\"", assignment, status.ToString());
+    }
+  });
   if (version.version == 0) EvictStrangers();
 }
 

@@ -33,6 +33,14 @@ absl::Status InsertRound(Database& db, const RoundRow& round) {
   return query.Run();
 }
 
+bool IsClosed(RoundState state) { return state == RoundState::kPublished || state == RoundState::kFailed; }
+
+absl::StatusOr<bool> RoundIsClosed(Database& db, uint32_t round) {
+  Query query(db, "SELECT 1 FROM rounds WHERE round = ?1 AND state IN (?2, ?3)");
+  query.Bind(round).Bind(static_cast<int>(RoundState::kPublished)).Bind(static_cast<int>(RoundState::kFailed));
+  return query.Step();
+}
+
 absl::Status InsertVersion(Database& db, const VersionRow& version) {
   Query query(db, InsertOrReplace("versions", kVersionColumns).c_str());
   BindVersion(version, query);
@@ -104,7 +112,13 @@ absl::Status Journal::SaveRun(const RunRow& run) {
 }
 
 absl::Status Journal::PutRound(const RoundRow& round) {
-  return impl_->commits.Run([&](Database& db) { return InsertRound(db, round); });
+  return impl_->commits.Run([&](Database& db) -> absl::Status {
+    if (!IsClosed(round.state)) {
+      TW_ASSIGN_OR_RETURN(const bool closed, RoundIsClosed(db, round.round));
+      if (closed) return absl::OkStatus();
+    }
+    return InsertRound(db, round);
+  });
 }
 
 absl::Status Journal::SaveTimeLeft(uint32_t round, absl::Duration time_left) {

@@ -163,6 +163,21 @@ TEST_F(JournalTest, RoundsSurviveWithEveryField) {
   EXPECT_EQ(one.size(), 1u);
 }
 
+TEST_F(JournalTest, ACheckpointThatComesTooLateDoesNotReopenAClosedRound) {
+  for (const RoundState closed : {RoundState::kPublished, RoundState::kFailed}) {
+    const uint32_t number = closed == RoundState::kPublished ? 1 : 2;
+    ASSERT_THAT(journal_->PutRound(Round(number, RoundState::kTraining)), IsOk());
+    ASSERT_THAT(journal_->PutRound(Round(number, closed)), IsOk());
+    ASSERT_THAT(journal_->PutRound(Round(number, RoundState::kClosing)), IsOk());
+    RoundRow amended = Round(number, closed);
+    amended.traffic = "more traffic";
+    ASSERT_THAT(journal_->PutRound(amended), IsOk());
+    ASSERT_OK_AND_ASSIGN(const std::optional<RoundRow> last, journal_->LastRound());
+    EXPECT_EQ(last->state, closed);
+    EXPECT_EQ(last->traffic, "more traffic");
+  }
+}
+
 TEST_F(JournalTest, InfiniteTimesAndLossesThatAreNoNumbersSurvive) {
   RoundRow row = Round(1, RoundState::kInviting);
   row.time_left = absl::InfiniteDuration();
