@@ -6,10 +6,23 @@
 #include "common/base/status_macros.h"
 
 namespace thinwire {
+namespace {
+
+JoinRequest MakeJoinRequest(const SessionOptions& options, const SessionParts& parts) {
+  JoinRequest request;
+  request.client_id = parts.state->client_id();
+  request.role = options.role;
+  request.examples = parts.trainer->examples();
+  if (!parts.trainer->model().tensors().empty()) request.model = parts.trainer->model();
+  return request;
+}
+
+}  // namespace
 
 ClientSession::ClientSession(const SessionOptions& options, const SessionParts& parts)
     : options_(options),
       parts_(parts),
+      join_request_(MakeJoinRequest(options, parts)),
       steps_({options.server, options.max_failures, options.retry_seed}, parts.sleeper, parts.observer,
              [this] { return Join(); }),
       progress_(parts.clock, parts.observer, options.progress_interval),
@@ -41,18 +54,9 @@ void ClientSession::RequestStop() {
   parts_.api->Cancel();
 }
 
-absl::StatusOr<JoinReply> ClientSession::CallJoin() {
-  JoinRequest request;
-  request.client_id = parts_.state->client_id();
-  request.role = options_.role;
-  request.examples = parts_.trainer->examples();
-  if (!parts_.trainer->model().tensors().empty()) request.model = parts_.trainer->model();
-  return parts_.api->Join(request);
-}
-
 absl::Status ClientSession::Join() {
   join_again_ = false;
-  TW_ASSIGN_OR_RETURN(run_, CallJoin());
+  TW_ASSIGN_OR_RETURN(run_, parts_.api->Join(join_request_));
   if (run_.model) spec_ = run_.model;
   steps_.SetWindow(run_.retry);
   if (!joined_) progress_.Update(absl::StrCat("joined run ", run_.run_name, ", plan ", run_.plan.Name()));
@@ -67,7 +71,7 @@ void ClientSession::Beat() {
   // The server has lost its memory of this client while the session's thread is busy; without a join it would give the
   // assignment to somebody else. The session's thread joins once more before it takes new work.
   join_again_ = true;
-  beaten = CallJoin().status();
+  beaten = parts_.api->Join(join_request_).status();
   if (!beaten.ok()) parts_.observer->OnTrouble(beaten, "joining again with the next heartbeat");
 }
 

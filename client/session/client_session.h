@@ -82,7 +82,6 @@ class ClientSession {
 
  private:
   absl::Status Join();
-  absl::StatusOr<JoinReply> CallJoin();
   void Beat();
   void AwaitAndWork();
   void Work(const Assignment& assignment);
@@ -107,6 +106,7 @@ class ClientSession {
 
   const SessionOptions options_;
   const SessionParts parts_;
+  const JoinRequest join_request_;  // made once: the heartbeat joins too, while the trainer is at work
   StepRunner steps_;
   SessionProgress progress_;
   ModelFetcher model_;

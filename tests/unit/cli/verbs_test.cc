@@ -1,0 +1,203 @@
+// The verbs against a scripted server: what they print, what they write, how they exit.
+#include "client/cli/verbs.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "common/base/file.h"
+#include "common/codec/payload.h"
+#include "common/tensor/model_state.h"
+#include "gmock/gmock.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temporary_directory.h"
+#include "thinwire/v1/control.grpc.pb.h"
+
+namespace thinwire {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class ScriptedControl : public v1::Control::Service {
+ public:
+  std::vector<v1::Status> statuses;  // GetStatus gives the first, WatchStatus all
+  uint32_t rounds = 0;               // numbered from 1
+  std::string model;                 // what ExportModel sends
+  uint64_t announced = 0;            // its size in the header; 0: the true one
+  grpc::Status failure;
+
+ private:
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*, v1::GetStatusResponse* out) override {
+    if (!statuses.empty()) *out->mutable_status() = statuses.front();
+    return failure;
+  }
+  grpc::Status WatchStatus(grpc::ServerContext*, const v1::WatchStatusRequest*,
+                           grpc::ServerWriter<v1::WatchStatusResponse>* out) override {
+    for (const v1::Status& status : statuses) {
+      v1::WatchStatusResponse response;
+      *response.mutable_status() = status;
+      out->Write(response);
+    }
+    return failure;
+  }
+  grpc::Status ListRounds(grpc::ServerContext*, const v1::ListRoundsRequest* in, v1::ListRoundsResponse* out) override {
+    for (uint32_t round = std::max(1u, in->first_round()); round <= rounds; ++round) {
+      if (out->rounds_size() == static_cast<int>(in->max_rounds())) break;
+      out->add_rounds()->set_round(round);
+    }
+    return failure;
+  }
+  grpc::Status ExportModel(grpc::ServerContext*, const v1::ExportModelRequest* in,
+                           grpc::ServerWriter<v1::ExportModelResponse>* out) override {
+    if (!failure.ok()) return failure;
+    v1::ExportModelResponse response;
+    response.mutable_header()->set_version(in->has_version() ? in->version() : 9);
+    response.mutable_header()->set_size(announced > 0 ? announced : model.size());
+    out->Write(response);
+    for (size_t offset = 0; offset < model.size(); offset += 100'000) {
+      response.set_data(model.substr(offset, 100'000));
+      out->Write(response);
+    }
+    return grpc::Status::OK;
+  }
+};
+
+class VerbsTest : public testing::Test {
+ protected:
+  VerbsTest() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&control);
+    server = builder.BuildAndStart();
+    options.server = "127.0.0.1:" + std::to_string(port);
+    options.out = folder.Path("model.safetensors");
+  }
+
+  CliExit Run(CliExit (*verb)(const CliOptions&)) {
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const CliExit code = verb(options);
+    out = testing::internal::GetCapturedStdout();
+    err = testing::internal::GetCapturedStderr();
+    return code;
+  }
+  static v1::Status MakeStatus(v1::RunState state, uint32_t round) {
+    v1::Status status;
+    status.set_run_name("demo");
+    status.set_state(state);
+    status.set_round(round);
+    status.set_rounds(10);
+    return status;
+  }
+
+  TemporaryDirectory folder;
+  ScriptedControl control;
+  std::unique_ptr<grpc::Server> server;
+  CliOptions options;
+  std::string out, err;
+};
+
+TEST_F(VerbsTest, StatusPrintsTextOrJson) {
+  control.statuses = {MakeStatus(v1::RUN_STATE_RUNNING, 3)};
+  EXPECT_EQ(Run(RunStatus), CliExit::kOk);
+  EXPECT_THAT(out, AllOf(HasSubstr("demo, RUNNING"), HasSubstr("3 of 10")));
+  options.json = true;
+  EXPECT_EQ(Run(RunStatus), CliExit::kOk);
+  const nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+  EXPECT_EQ(json.value("round", 0), 3);
+}
+
+TEST_F(VerbsTest, NoServerIsExitCodeThreeAndSaysWhereItLooked) {
+  options.server = "127.0.0.1:1";
+  for (const auto verb : {RunStatus, RunRounds, RunWatch, RunExport}) {
+    EXPECT_EQ(Run(verb), CliExit::kUnreachable);
+    EXPECT_THAT(err, HasSubstr("no server answers at 127.0.0.1:1"));
+    EXPECT_EQ(out, "");
+  }
+}
+
+TEST_F(VerbsTest, WatchPrintsALineForEachChangeAndEndsWithTheRun) {
+  const v1::Status second = MakeStatus(v1::RUN_STATE_RUNNING, 2);
+  control.statuses = {MakeStatus(v1::RUN_STATE_RUNNING, 1), second, second, MakeStatus(v1::RUN_STATE_COMPLETED, 10)};
+  EXPECT_EQ(Run(RunWatch), CliExit::kOk);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 3) << out;
+  EXPECT_THAT(out, HasSubstr("COMPLETED round 10/10"));
+}
+
+TEST_F(VerbsTest, WatchingARunThatFailsIsExitCodeSix) {
+  control.statuses = {MakeStatus(v1::RUN_STATE_FAILED, 4)};
+  EXPECT_EQ(Run(RunWatch), CliExit::kRunFailed);
+}
+
+TEST_F(VerbsTest, AWatchThatTheServerBreaksOffIsAnError) {
+  control.statuses = {MakeStatus(v1::RUN_STATE_RUNNING, 1)};
+  EXPECT_EQ(Run(RunWatch), CliExit::kUnreachable);
+  EXPECT_THAT(err, HasSubstr("ended the stream"));
+}
+
+TEST_F(VerbsTest, RoundsAreFetchedPageByPage) {
+  control.rounds = 2345;
+  options.json = true;
+  EXPECT_EQ(Run(RunRounds), CliExit::kOk);
+  const nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+  ASSERT_TRUE(json.contains("rounds"));
+  ASSERT_EQ(json["rounds"].size(), 2345u);
+  EXPECT_EQ(json["rounds"][2344].value("round", 0), 2345);
+}
+
+TEST_F(VerbsTest, ExportWritesTheModelWholeAndSaysWhichVersion) {
+  control.model = std::string(3'000'000, 'm') + "end";
+  options.version = 4;
+  EXPECT_EQ(Run(RunExport), CliExit::kOk);
+  EXPECT_THAT(out, AllOf(HasSubstr("version 4"), HasSubstr(options.out)));
+  EXPECT_THAT(ReadWholeFile(options.out, 1 << 24), IsOkAndHolds(control.model));
+}
+
+TEST_F(VerbsTest, AFailedExportLeavesTheOldFileAndNoRest) {
+  ASSERT_THAT(WriteFileAtomically(options.out, "old"), IsOk());
+  control.model = std::string(1000, 'm');
+  control.announced = 2000;
+  EXPECT_EQ(Run(RunExport), CliExit::kFailed);
+  EXPECT_THAT(err, HasSubstr("got 1000 of 2000 bytes"));
+  EXPECT_THAT(ReadWholeFile(options.out, 100), IsOkAndHolds("old"));
+  ASSERT_OK_AND_ASSIGN(const auto names, ListDirectory(folder.path()));
+  EXPECT_EQ(names.size(), 1u);
+}
+
+TEST_F(VerbsTest, AnUnknownVersionIsExitCodeFour) {
+  control.failure = grpc::Status(grpc::StatusCode::NOT_FOUND, "no version 7");
+  EXPECT_EQ(Run(RunExport), CliExit::kNotFound);
+  EXPECT_THAT(err, HasSubstr("no version 7"));
+}
+
+TEST_F(VerbsTest, InspectTellsCodecAndBitsOfEachTensor) {
+  auto spec = ModelSpec::Create({{"w", {100}, DataType::kFloat32, TensorRole::kTrainable}});
+  ASSERT_THAT(spec, IsOk());
+  const ModelState state(*spec);
+  ModelStateSource source(state);
+  options.file = folder.Path("p.payload");
+  const EncodeOptions encoding{Representation::kModel, CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo), Digest{}};
+  ASSERT_OK_AND_ASSIGN(const PayloadRef ref, EncodePayload(*spec, encoding, source, options.file));
+  EXPECT_EQ(Run(RunInspect), CliExit::kOk);
+  EXPECT_THAT(out, AllOf(HasSubstr(ref.id.Hex()), HasSubstr("s1e3m7"), HasSubstr("model")));
+  options.json = true;
+  EXPECT_EQ(Run(RunInspect), CliExit::kOk);
+  const nlohmann::json json = nlohmann::json::parse(out, nullptr, false);
+  EXPECT_EQ(json.value("payload_id", ""), ref.id.Hex());
+  EXPECT_EQ(json.value("values", 0), 100);
+}
+
+TEST_F(VerbsTest, InspectTellsADamagedFileFromAMissingOne) {
+  options.file = folder.Path("missing");
+  EXPECT_EQ(Run(RunInspect), CliExit::kNotFound);
+  options.file = folder.Path("garbage");
+  ASSERT_THAT(WriteFileAtomically(options.file, std::string(500, 'x')), IsOk());
+  EXPECT_EQ(Run(RunInspect), CliExit::kBadPayload);
+}
+
+}  // namespace
+}  // namespace thinwire
