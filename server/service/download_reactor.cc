@@ -1,12 +1,35 @@
 #include "server/service/download_reactor.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <grpc/slice.h>
+#include <grpcpp/support/slice.h>
+
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "server/service/chunks.h"
 
 namespace thinwire {
+
+absl::StatusOr<grpc::ByteBuffer> SerializedChunk(const StoredPayload& payload, uint64_t offset, size_t size) {
+  // One field: its key, its length as a varint, its bytes.
+  constexpr uint8_t kKey = v1::DownloadResponse::kDataFieldNumber << 3 | 2;
+  std::array<uint8_t, 6> head = {kKey};
+  const uint8_t* const head_end =
+      google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(size), &head[1]);
+  const size_t head_size = static_cast<size_t>(head_end - head.data());
+
+  // Wrapped only when it is filled: a short slice holds its bytes by value.
+  grpc_slice memory = grpc_slice_malloc(head_size + size);
+  std::memcpy(GRPC_SLICE_START_PTR(memory), head.data(), head_size);
+  const absl::Status status = payload.ReadAt(offset, size, GRPC_SLICE_START_PTR(memory) + head_size);
+  const grpc::Slice slice(memory, grpc::Slice::STEAL_REF);
+  if (!status.ok()) return status;
+  return grpc::ByteBuffer(&slice, 1);
+}
 
 absl::Status DownloadReactor::Open() {
   parts_->run->traffic->AddMessage(role_, Direction::kUp, request_.ByteSizeLong());
@@ -25,22 +48,21 @@ absl::Status DownloadReactor::Open() {
       absl::StrCat("offset is ", offset_, "; the payload has ", payload_->ref().total_size, " bytes"));
 }
 
-absl::StatusOr<bool> DownloadReactor::Fill(v1::DownloadResponse* response) {
+absl::StatusOr<bool> DownloadReactor::Fill(grpc::ByteBuffer* response) {
   const uint64_t left = payload_->ref().total_size - offset_;
   if (left == 0) {
     CountWhole();
     return false;
   }
-  std::string* const data = response->mutable_data();
-  data->resize(std::min<uint64_t>(left, ChunkSize(request_.max_chunk_bytes())));
-  TW_RETURN_IF_ERROR(payload_->ReadAt(offset_, data->size(), &(*data)[0]));
+  chunk_ = std::min<uint64_t>(left, ChunkSize(request_.max_chunk_bytes()));
+  TW_ASSIGN_OR_RETURN(*response, SerializedChunk(*payload_, offset_, chunk_));
   return true;
 }
 
-void DownloadReactor::Sent(const v1::DownloadResponse& response) {
-  offset_ += response.data().size();
-  parts_->run->traffic->AddPayload(role_, Direction::kDown, response.data().size());
-  parts_->run->traffic->AddMessage(role_, Direction::kDown, response.ByteSizeLong());
+void DownloadReactor::Sent(const grpc::ByteBuffer& response) {
+  offset_ += chunk_;
+  parts_->run->traffic->AddPayload(role_, Direction::kDown, chunk_);
+  parts_->run->traffic->AddMessage(role_, Direction::kDown, response.Length());
   parts_->run->clients->Touch(request_.client_id(), parts_->run->clock->Now());
 }
 

@@ -22,6 +22,9 @@ constexpr std::chrono::milliseconds kShutdownGrace(500);
 // A connection that has been silent is probed, so that one that is dead is noticed.
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kMinPingIntervalMs = 5'000;
+// What a client may send ahead of what was read. gRPC's own estimate grows to megabytes a connection, and memory is not
+// to grow with the number of uploads.
+constexpr int kReadAheadBytes = 256 * 1024;
 
 int WorkerThreads() { return std::max(2, static_cast<int>(std::thread::hardware_concurrency())); }
 
@@ -81,6 +84,8 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> FederationServer::Serve(const std:
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kReadAheadBytes);
   builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {

@@ -1,5 +1,7 @@
 #include "server/service/federation_service.h"
 
+#include <grpcpp/impl/codegen/proto_utils.h>
+
 #include <utility>
 
 #include "common/rpc/grpc_status.h"
@@ -40,9 +42,13 @@ grpc::ServerUnaryReactor* FederationService::AwaitAssignment(grpc::CallbackServe
   return reactor;
 }
 
-grpc::ServerWriteReactor<v1::DownloadResponse>* FederationService::Download(grpc::CallbackServerContext*,
-                                                                            const v1::DownloadRequest* request) {
-  auto* const reactor = new DownloadReactor(parts_, *request);
+grpc::ServerWriteReactor<grpc::ByteBuffer>* FederationService::Download(grpc::CallbackServerContext*,
+                                                                        const grpc::ByteBuffer* request) {
+  grpc::ByteBuffer bytes(*request);
+  v1::DownloadRequest parsed;
+  const grpc::Status status = grpc::SerializationTraits<v1::DownloadRequest>::Deserialize(&bytes, &parsed);
+  if (!status.ok()) parsed.Clear();  // a client without a name has not joined
+  auto* const reactor = new DownloadReactor(parts_, parsed);
   reactor->Begin();
   return reactor;
 }

@@ -8,7 +8,8 @@
 namespace thinwire {
 
 // Thread-safe.
-class FederationService final : public v1::Federation::CallbackService {
+// Download goes around the generated message class, see download_reactor.h.
+class FederationService final : public v1::Federation::WithRawCallbackMethod_Download<v1::Federation::CallbackService> {
  public:
   // `parts` must outlive every call.
   explicit FederationService(ServiceParts* parts) : parts_(parts) {}
@@ -18,8 +19,8 @@ class FederationService final : public v1::Federation::CallbackService {
   grpc::ServerUnaryReactor* AwaitAssignment(grpc::CallbackServerContext* context,
                                             const v1::AwaitAssignmentRequest* request,
                                             v1::AwaitAssignmentResponse* response) override;
-  grpc::ServerWriteReactor<v1::DownloadResponse>* Download(grpc::CallbackServerContext* context,
-                                                           const v1::DownloadRequest* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Download(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request) override;
   grpc::ServerReadReactor<v1::UploadRequest>* Upload(grpc::CallbackServerContext* context,
                                                      v1::UploadResponse* response) override;
   grpc::ServerUnaryReactor* UploadStatus(grpc::CallbackServerContext* context, const v1::UploadStatusRequest* request,

@@ -107,6 +107,7 @@ void UploadReactor::TakeChunk() {
   }
   parts_->run->io->Run([this] {
     const absl::Status status = WriteChunk();
+    request_.Clear();  // the chunk's memory goes before the next one comes in
     if (status.ok()) return ReadNext();
     Conclude(status);
   });
