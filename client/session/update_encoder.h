@@ -15,11 +15,12 @@ namespace thinwire {
 
 // What a delta carries: for trainable tensors m - R, R decoded block by block from its payload file, so that no second
 // copy of the model is in memory; for buffers the values themselves.
-// Thread-compatible; both must outlive it and not change.
+// Thread-compatible; both must outlive it and not change, and `base` was decoded before: its hashes are not checked
+// again.
 class DeltaSource : public BlockSource {
  public:
   DeltaSource(const ModelState& trained, const PayloadReader& base)
-      : spec_(trained.spec), trained_(trained), base_(base) {}
+      : spec_(trained.spec), trained_(trained), base_(base, SegmentCheck::kFrameOnly) {}
   absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) override;
   absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) override;
 

@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
+#include "common/base/target_clones.h"
 
 namespace thinwire {
 namespace {
@@ -35,16 +36,12 @@ inline float Noise(uint64_t key, uint32_t index, float unit) {
 }
 
 // Adds scale * u, u uniform in [-1, 1).
+TW_TARGET_CLONES
 void AddNoise(uint64_t key, uint32_t first, float scale, absl::Span<float> values) {
-  constexpr uint32_t kLanes = 16;  // a loop of fixed length, which g++ turns into vector code at -O2
   const float unit = scale * 0x1p-31f;
-  const uint32_t count = static_cast<uint32_t>(values.size());
-  uint32_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    float* const out = values.data() + i;
-    for (uint32_t lane = 0; lane < kLanes; ++lane) out[lane] += Noise(key, first + i + lane, unit);
-  }
-  for (; i < count; ++i) values[i] += Noise(key, first + i, unit);
+  float* const out = values.data();
+  const auto count = static_cast<uint32_t>(values.size());
+  for (uint32_t i = 0; i < count; ++i) out[i] += Noise(key, first + i, unit);
 }
 
 absl::StatusOr<ModelSpec> EqualTensors(uint64_t parameters) {

@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -100,6 +102,36 @@ absl::Status File::WriteAt(uint64_t offset, absl::string_view data) {
   return absl::OkStatus();
 }
 
+absl::Status File::WriteAt(uint64_t offset, absl::Span<const absl::string_view> pieces) {
+  constexpr size_t kMaxPieces = 64;
+  while (!pieces.empty()) {
+    std::array<iovec, kMaxPieces> parts;
+    const size_t count = std::min(pieces.size(), kMaxPieces);
+    size_t size = 0;
+    for (size_t i = 0; i < count; ++i) {
+      parts[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};  // pwritev only reads
+      size += pieces[i].size();
+    }
+    const ssize_t put = ::pwritev(fd_, parts.data(), static_cast<int>(count), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return ErrnoStatus("write", path_, errno);
+    if (static_cast<size_t>(put) < size) return WriteRest(offset, static_cast<size_t>(put), pieces);
+    pieces.remove_prefix(count);
+    offset += size;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status File::WriteRest(uint64_t offset, size_t written, absl::Span<const absl::string_view> pieces) {
+  for (const absl::string_view piece : pieces) {
+    const size_t done = std::min(written, piece.size());
+    written -= done;
+    TW_RETURN_IF_ERROR(WriteAt(offset + done, piece.substr(done)));
+    offset += piece.size();
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<uint64_t> File::Size() const {
   struct stat info;
   if (::fstat(fd_, &info) != 0) return ErrnoStatus("stat", path_, errno);
@@ -109,6 +141,10 @@ absl::StatusOr<uint64_t> File::Size() const {
 absl::Status File::Truncate(uint64_t size) {
   if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) return ErrnoStatus("truncate", path_, errno);
   return absl::OkStatus();
+}
+
+void File::StartWriteback(uint64_t offset, uint64_t size) const {
+  (void)::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
 }
 
 absl::Status File::Sync() {

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace thinwire {
 
@@ -32,8 +33,12 @@ class File {
   // Exactly `size` bytes, or OUT_OF_RANGE if the file ends before.
   absl::Status ReadAt(uint64_t offset, size_t size, void* out) const;
   absl::Status WriteAt(uint64_t offset, absl::string_view data);
+  // The pieces, one after the other.
+  absl::Status WriteAt(uint64_t offset, absl::Span<const absl::string_view> pieces);
   absl::StatusOr<uint64_t> Size() const;
   absl::Status Truncate(uint64_t size);
+  // Asks the system to begin writing this range to the disk, so that a later Sync has less to wait for. Only a hint.
+  void StartWriteback(uint64_t offset, uint64_t size) const;
   // Data and size reach the disk.
   absl::Status Sync();
   bool is_open() const { return fd_ >= 0; }
@@ -41,6 +46,9 @@ class File {
 
  private:
   File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  // After a short write: `pieces` from byte `written` on.
+  absl::Status WriteRest(uint64_t offset, size_t written, absl::Span<const absl::string_view> pieces);
+
   int fd_ = -1;
   std::string path_;
 };

@@ -86,6 +86,10 @@ struct EncodeOptions {
 absl::StatusOr<PayloadRef> EncodePayload(const ModelSpec& spec, const EncodeOptions& options, BlockSource& source,
                                          const std::string& path);
 
+// What ReadSegment proves. A segment whose hash was checked once through the same open file needs it no second time:
+// the frame's own CRC-32C, which decoding checks always, catches a disk that has changed its mind since.
+enum class SegmentCheck { kHash, kFrameOnly };
+
 // An open, parsed payload file. Reads are thread-safe.
 class PayloadReader {
  public:
@@ -97,9 +101,9 @@ class PayloadReader {
 
   const Manifest& manifest() const { return manifest_; }
   const PayloadRef& ref() const { return ref_; }
-  // The bytes of segment `index`, its hash checked: DATA_LOSS if it differs.
-  absl::Status ReadSegment(size_t index, std::string* frame) const;
-  absl::Status DecodeFloats(size_t index, absl::Span<float> out) const;
+  // The bytes of segment `index`. DATA_LOSS if their hash is to be checked and differs.
+  absl::Status ReadSegment(size_t index, std::string* frame, SegmentCheck check = SegmentCheck::kHash) const;
+  absl::Status DecodeFloats(size_t index, absl::Span<float> out, SegmentCheck check = SegmentCheck::kHash) const;
   absl::Status DecodeInts(size_t index, absl::Span<int64_t> out) const;
   // Index of the segment of a block, which CheckManifest has proved to be there; kNoSegment for a tensor that this
   // representation does not carry, for an empty one, and without a model.
@@ -122,13 +126,15 @@ class PayloadReader {
 // payload must carry the tensor: INVALID_ARGUMENT. Thread-compatible.
 class PayloadSource : public BlockSource {
  public:
-  // `reader` must outlive it.
-  explicit PayloadSource(const PayloadReader& reader) : reader_(reader) {}
+  // `reader` must outlive it. `check` is that of float segments.
+  explicit PayloadSource(const PayloadReader& reader, SegmentCheck check = SegmentCheck::kHash)
+      : reader_(reader), check_(check) {}
   absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) override;
   absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) override;
 
  private:
   const PayloadReader& reader_;
+  const SegmentCheck check_;
 };
 
 }  // namespace thinwire

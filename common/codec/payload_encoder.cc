@@ -17,6 +17,7 @@ class SegmentWriter {
 
   absl::Status Write(uint32_t tensor, uint64_t block, uint32_t count, absl::string_view frame) {
     TW_RETURN_IF_ERROR(file_->WriteAt(offset_, frame));
+    file_->StartWriteback(offset_, frame.size());
     offset_ += frame.size();
     segments_.push_back(
         {tensor, static_cast<uint32_t>(block), count, static_cast<uint32_t>(frame.size()), Sha256(frame)});

@@ -147,6 +147,7 @@ absl::Status SafetensorsWriter::Write(uint32_t tensor, uint64_t first, size_t va
   const uint64_t offset = offsets_[tensor] + first * value_size;
   if (bytes.size() > missing_) return absl::FailedPreconditionError("a value is written twice");
   TW_RETURN_IF_ERROR(file_.WriteAt(offset, bytes));
+  file_.StartWriteback(offset, bytes.size());
   missing_ -= bytes.size();
   if (offset == hashed_) {
     hash_->Update(bytes);

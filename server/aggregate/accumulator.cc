@@ -2,28 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/bytes.h"
 #include "common/base/status_macros.h"
+#include "server/aggregate/sum_loops.h"
 
 namespace thinwire {
 namespace {
 
-// Adding it to a double of magnitude <= 2^51 leaves the nearest integer (ties to even) in the low bits of the sum.
-constexpr double kRoundToInteger = 6755399441055744.0;  // 1.5 * 2^52
-static_assert(kMaxValueBits <= 50, "the rounding above holds up to 2^51");
-
-int64_t RoundToInteger(double value) {
-  const double shifted = value + kRoundToInteger;
-  int64_t bits;
-  int64_t zero;
-  std::memcpy(&bits, &shifted, sizeof(bits));
-  std::memcpy(&zero, &kRoundToInteger, sizeof(zero));
-  return bits - zero;
-}
+static_assert(kMaxValueBits < kMaxRoundedBits);
 
 constexpr uint64_t kSignBit = uint64_t{1} << 63;
 // Integers as they lie in the accumulator: 0 is the smallest, and the order of unsigned numbers is theirs.
@@ -65,9 +54,8 @@ absl::StatusOr<std::unique_ptr<Accumulator>> Accumulator::Create(const ModelSpec
                                                    " tensors, the model has ", tensors));
   }
   std::unique_ptr<Accumulator> accumulator(new Accumulator(spec, fixed_point));
-  // calloc, since it hands out untouched zero pages.
-  accumulator->values_.reset(static_cast<int64_t*>(std::calloc(accumulator->size_ + 1, sizeof(int64_t))));
-  if (accumulator->values_ == nullptr) {
+  accumulator->values_ = ZeroedMemory(accumulator->size_ * sizeof(int64_t));
+  if (!accumulator->values_.ok()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for the sums of a round: ", accumulator->size_ * sizeof(int64_t), " bytes"));
   }
@@ -80,9 +68,7 @@ Mutex& Accumulator::LockOf(uint32_t tensor, uint64_t first) const {
 
 absl::Status Accumulator::CheckFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values) const {
   const uint32_t limit = LimitBits(fixed_point_.bound_exponent[tensor]);
-  uint32_t largest = 0;
-  for (const float value : values) largest = std::max(largest, Magnitude(value));
-  if (largest <= limit) return absl::OkStatus();
+  if (LargestMagnitudeBits(values) <= limit) return absl::OkStatus();
   const auto bad = std::find_if(values.begin(), values.end(), [&](float v) { return Magnitude(v) > limit; });
   return absl::InvalidArgumentError(absl::StrCat("tensor '", spec_.tensors()[tensor].name, "' value ",
                                                  first + static_cast<uint64_t>(bad - values.begin()), " is ", *bad,
@@ -93,11 +79,9 @@ void Accumulator::AddFloats(uint32_t tensor, uint64_t first, absl::Span<const fl
   const double scale = std::ldexp(1.0, -fixed_point_.quantum_exponent[tensor]);
   const auto signed_weight = static_cast<int64_t>(weight);
   ForEachBlock(first, values.size(), [&](uint64_t block_first, size_t begin, size_t size) {
-    const float* in = values.data() + begin;
     MutexLock lock(LockOf(tensor, block_first));
-    int64_t* sums = At(tensor, block_first);
     // Neither product nor sum can overflow: see ChooseFixedPoint. value * scale is exact.
-    for (size_t i = 0; i < size; ++i) sums[i] += RoundToInteger(in[i] * scale) * signed_weight;
+    AddRounded(values.subspan(begin, size), scale, signed_weight, At(tensor, block_first));
   });
 }
 
@@ -201,10 +185,7 @@ absl::Status Accumulator::MeanFloats(uint32_t tensor, uint64_t first, absl::Span
   const double weight = static_cast<double>(total_weight());
   ForEachBlock(first, out.size(), [&](uint64_t block_first, size_t begin, size_t size) {
     MutexLock lock(LockOf(tensor, block_first));
-    const int64_t* sums = At(tensor, block_first);
-    for (size_t i = 0; i < size; ++i) {
-      out[begin + i] = static_cast<float>(static_cast<double>(sums[i]) / weight * quantum);
-    }
+    ScaleSums(At(tensor, block_first), weight, quantum, out.subspan(begin, size));
   });
   return absl::OkStatus();
 }

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/base/mutex.h"
+#include "common/base/zeroed_memory.h"
 #include "common/tensor/model_spec.h"
 #include "server/aggregate/fixed_point.h"
 
@@ -55,14 +55,13 @@ class Accumulator {
   absl::Status MaxedInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) const;
 
  private:
-  struct Free {
-    void operator()(int64_t* memory) const { std::free(memory); }
-  };
   static constexpr size_t kLocks = 64;
 
   Accumulator(const ModelSpec& spec, const FixedPoint& fixed_point);
   Mutex& LockOf(uint32_t tensor, uint64_t first) const;
-  int64_t* At(uint32_t tensor, uint64_t first) const { return values_.get() + offsets_[tensor] + first; }
+  int64_t* At(uint32_t tensor, uint64_t first) const {
+    return static_cast<int64_t*>(values_.data()) + offsets_[tensor] + first;
+  }
   absl::Status CheckReadable() const;
   void MergeTensor(uint32_t tensor, const Accumulator& other);
 
@@ -72,7 +71,7 @@ class Accumulator {
   uint64_t size_ = 0;              // values in all
   mutable std::array<Mutex, kLocks> locks_;
   // Floats: sums in quanta. Integers: maximum + 2^63 modulo 2^64, so that untouched memory means the smallest integer.
-  std::unique_ptr<int64_t[], Free> values_;  // each block guarded by its lock
+  ZeroedMemory values_;  // int64_t; each block guarded by its lock
   mutable Mutex counts_;
   uint64_t total_weight_ TW_GUARDED_BY(counts_) = 0;
   uint32_t admitted_ TW_GUARDED_BY(counts_) = 0;

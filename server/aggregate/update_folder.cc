@@ -5,11 +5,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "common/codec/codec.h"
 #include "server/aggregate/folder.h"
-#include "server/aggregate/sum_of_squares.h"
+#include "server/aggregate/sum_loops.h"
 
 namespace thinwire {
 namespace {
@@ -19,8 +18,7 @@ class RelativeReader {
  public:
   static absl::StatusOr<RelativeReader> Open(const ModelSpec& spec, const FoldRequest& request) {
     TW_ASSIGN_OR_RETURN(PayloadReader reader, PayloadReader::Open(request.path, request.payload, spec));
-    TW_ASSIGN_OR_RETURN(File file, File::OpenForRead(request.path));
-    return RelativeReader(spec, request, std::move(reader), std::move(file));
+    return RelativeReader(spec, request, std::move(reader));
   }
 
   const Manifest& manifest() const { return reader_.manifest(); }
@@ -28,10 +26,8 @@ class RelativeReader {
   absl::Span<const float> floats() const { return floats_; }
   absl::Span<const int64_t> ints() const { return ints_; }
 
-  // Segments are read in order, from the first. Their hashes are checked the first time round; the second time the
-  // checksums of the frames have to do.
-  absl::Status Read(size_t index, bool check_hash) {
-    TW_RETURN_IF_ERROR(ReadFrame(index, check_hash));
+  absl::Status Read(size_t index, SegmentCheck check) {
+    TW_RETURN_IF_ERROR(reader_.ReadSegment(index, &frame_, check));
     const Segment& segment = manifest().segments[index];
     if (TensorOf(segment).dtype == DataType::kInt64) {
       ints_.resize(segment.count);
@@ -45,21 +41,8 @@ class RelativeReader {
   }
 
  private:
-  RelativeReader(const ModelSpec& spec, const FoldRequest& request, PayloadReader reader, File file)
-      : spec_(spec), base_(request.base), reader_(std::move(reader)), file_(std::move(file)) {}
-
-  absl::Status ReadFrame(size_t index, bool check_hash) {
-    if (index == 0) offset_ = reader_.ref().manifest_size;
-    const Segment& segment = manifest().segments[index];
-    if (check_hash) {
-      TW_RETURN_IF_ERROR(reader_.ReadSegment(index, &frame_));
-    } else {
-      frame_.resize(segment.size);
-      TW_RETURN_IF_ERROR(file_.ReadAt(offset_, frame_.size(), &frame_[0]));
-    }
-    offset_ += segment.size;
-    return absl::OkStatus();
-  }
+  RelativeReader(const ModelSpec& spec, const FoldRequest& request, PayloadReader reader)
+      : spec_(spec), base_(request.base), reader_(std::move(reader)) {}
 
   absl::Status InSegment(size_t index, const absl::Status& status) const {
     if (status.ok()) return status;
@@ -88,8 +71,6 @@ class RelativeReader {
   const ModelSpec& spec_;
   const PayloadReader* base_;
   PayloadReader reader_;
-  File file_;
-  uint64_t offset_ = 0;  // in the file, of the next segment
   std::string frame_;
   std::vector<float> floats_;
   std::vector<float> base_floats_;
@@ -117,7 +98,7 @@ absl::Status CheckNorm(double norm, double limit) {
 absl::StatusOr<double> CheckValues(RelativeReader& reader, const Accumulator& accumulator) {
   double squares = 0;
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
-    TW_RETURN_IF_ERROR(reader.Read(i, /*check_hash=*/true));
+    TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kHash));
     const Segment& segment = reader.manifest().segments[i];
     const TensorSpec& tensor = reader.TensorOf(segment);
     if (tensor.dtype != DataType::kFloat32) continue;
@@ -131,7 +112,7 @@ absl::StatusOr<double> CheckValues(RelativeReader& reader, const Accumulator& ac
 // The second read.
 absl::Status AddValues(RelativeReader& reader, uint64_t weight, Accumulator* accumulator) {
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
-    TW_RETURN_IF_ERROR(reader.Read(i, /*check_hash=*/false));
+    TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kFrameOnly));
     const Segment& segment = reader.manifest().segments[i];
     const uint64_t first = uint64_t{segment.block} * kBlockValues;
     if (reader.TensorOf(segment).dtype == DataType::kInt64) {

@@ -95,7 +95,7 @@ absl::StatusOr<v1::JoinResponse> ClientDesk::JoinNow(const v1::JoinRequest& requ
   response.set_run_name(config.run().name());
   response.set_run_seed(config.run().seed());
   response.set_wire_version(kWireVersion);
-  response.mutable_limits()->set_max_chunk_bytes(kMaxChunkBytes);
+  response.mutable_limits()->set_max_chunk_bytes(GrantedChunkBytes(config.round().clients()));
   *response.mutable_plan() = ToProto(parts_.config.plan);
   *response.mutable_heartbeat_interval() = config.client().heartbeat_interval();
   *response.mutable_retry()->mutable_min() = config.client().retry_min();

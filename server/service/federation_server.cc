@@ -24,7 +24,10 @@ constexpr int kKeepaliveMs = 30'000;
 constexpr int kMinPingIntervalMs = 5'000;
 // What a client may send ahead of what was read. gRPC's own estimate grows to megabytes a connection, and memory is not
 // to grow with the number of uploads.
-constexpr int kReadAheadBytes = 256 * 1024;
+constexpr int kReadAheadBytes = 64 * 1024;
+// What one read of a connection takes. gRPC keeps a buffer of it for each connection, silent or not, and a chunk keeps
+// alive whatever was read together with it.
+constexpr int kReadBufferBytes = 16 * 1024;
 
 int WorkerThreads() { return std::max(2, static_cast<int>(std::thread::hardware_concurrency())); }
 
@@ -86,6 +89,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> FederationServer::Serve(const std:
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kReadAheadBytes);
+  builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadBufferBytes);
   builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {

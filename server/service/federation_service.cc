@@ -53,8 +53,8 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* FederationService::Download(grpc::Ca
   return reactor;
 }
 
-grpc::ServerReadReactor<v1::UploadRequest>* FederationService::Upload(grpc::CallbackServerContext* context,
-                                                                      v1::UploadResponse* response) {
+grpc::ServerReadReactor<grpc::ByteBuffer>* FederationService::Upload(grpc::CallbackServerContext* context,
+                                                                     grpc::ByteBuffer* response) {
   auto* const reactor = new UploadReactor(parts_, response, context);
   reactor->Begin();
   return reactor;

@@ -8,8 +8,9 @@
 namespace thinwire {
 
 // Thread-safe.
-// Download goes around the generated message class, see download_reactor.h.
-class FederationService final : public v1::Federation::WithRawCallbackMethod_Download<v1::Federation::CallbackService> {
+// Download and Upload go around the generated message classes, see download_reactor.h and upload_part.h.
+class FederationService final : public v1::Federation::WithRawCallbackMethod_Download<
+                                    v1::Federation::WithRawCallbackMethod_Upload<v1::Federation::CallbackService>> {
  public:
   // `parts` must outlive every call.
   explicit FederationService(ServiceParts* parts) : parts_(parts) {}
@@ -21,8 +22,8 @@ class FederationService final : public v1::Federation::WithRawCallbackMethod_Dow
                                             v1::AwaitAssignmentResponse* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Download(grpc::CallbackServerContext* context,
                                                        const grpc::ByteBuffer* request) override;
-  grpc::ServerReadReactor<v1::UploadRequest>* Upload(grpc::CallbackServerContext* context,
-                                                     v1::UploadResponse* response) override;
+  grpc::ServerReadReactor<grpc::ByteBuffer>* Upload(grpc::CallbackServerContext* context,
+                                                    grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* UploadStatus(grpc::CallbackServerContext* context, const v1::UploadStatusRequest* request,
                                          v1::UploadStatusResponse* response) override;
   grpc::ServerUnaryReactor* ReportEvaluation(grpc::CallbackServerContext* context,

@@ -1,5 +1,6 @@
 #include "server/service/upload_reactor.h"
 
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -23,8 +24,7 @@ void UploadReactor::OnReadDone(bool ok) {
     if (!has_header_) return Conclude(absl::InvalidArgumentError("the stream ended before its header"));
     return parts_->run->io->Run([this] { Complete(); });
   }
-  if (!has_header_) return TakeHeader();
-  TakeChunk();
+  TakeMessage();
 }
 
 void UploadReactor::OnCancel() { End(absl::CancelledError("the client has ended its call")); }
@@ -47,7 +47,7 @@ void UploadReactor::ReadNext() {
   MutexLock lock(mutex_);
   working_ = false;
   if (ending_.has_value()) return FinishLocked(*ending_);
-  StartRead(&request_);
+  StartRead(&message_);
 }
 
 void UploadReactor::Conclude(const Outcome& outcome) {
@@ -59,18 +59,27 @@ void UploadReactor::Conclude(const Outcome& outcome) {
 void UploadReactor::FinishLocked(const Outcome& outcome) {
   finished_ = true;
   if (outcome.ok()) {
-    *response_ = *outcome;
-    parts_->run->traffic->AddMessage(role_, Direction::kDown, response_->ByteSizeLong());
+    bool owned = false;
+    grpc::SerializationTraits<v1::UploadResponse>::Serialize(*outcome, response_, &owned);
+    parts_->run->traffic->AddMessage(role_, Direction::kDown, response_->Length());
   }
   Finish(ToGrpcStatus(outcome.status()));
 }
 
+void UploadReactor::TakeMessage() {
+  absl::StatusOr<UploadPart> part = UploadPart::Parse(&message_);
+  message_.Clear();
+  if (!part.ok()) return Conclude(part.status());
+  part_ = *std::move(part);
+  has_header_ ? TakeChunk() : TakeHeader();
+}
+
 void UploadReactor::TakeHeader() {
-  if (!request_.has_header()) return Conclude(absl::InvalidArgumentError("the first message must be the header"));
+  if (!part_.is_header()) return Conclude(absl::InvalidArgumentError("the first message must be the header"));
   has_header_ = true;
-  header_ = std::move(*request_.mutable_header());
+  header_ = part_.header();
   role_ = parts_->run->clients->RoleOf(header_.client_id());
-  parts_->run->traffic->AddMessage(role_, Direction::kUp, request_.ByteSizeLong() + header_.ByteSizeLong());
+  parts_->run->traffic->AddMessage(role_, Direction::kUp, part_.message_size());
   // Nobody else looks at this before OnDone, which comes after the work.
   entered_ = true;
   parts_->desk->AdmitUpload(header_, this, [this](const auto& admission) { Admitted(admission); });
@@ -97,29 +106,29 @@ absl::Status UploadReactor::OpenSpool() {
 }
 
 void UploadReactor::TakeChunk() {
-  const size_t size = request_.data().size();
-  parts_->run->traffic->AddMessage(role_, Direction::kUp, request_.ByteSizeLong());
+  const size_t size = part_.data_size();
+  parts_->run->traffic->AddMessage(role_, Direction::kUp, part_.message_size());
   parts_->run->traffic->AddPayload(role_, Direction::kUp, size);
   parts_->run->clients->Touch(header_.client_id(), parts_->run->clock->Now());
-  if (request_.part_case() != v1::UploadRequest::kData || size == 0 || size > kMaxChunkBytes) {
+  if (part_.is_header() || size == 0 || size > kMaxChunkBytes) {
     return Conclude(absl::InvalidArgumentError(absl::StrCat("after the header come chunks of 1..", kMaxChunkBytes,
                                                             " bytes; this message has ", size, " bytes of data")));
   }
   parts_->run->io->Run([this] {
     const absl::Status status = WriteChunk();
-    request_.Clear();  // the chunk's memory goes before the next one comes in
+    part_ = UploadPart();  // the chunk's memory goes before the next one comes in
     if (status.ok()) return ReadNext();
     Conclude(status);
   });
 }
 
 absl::Status UploadReactor::WriteChunk() {
-  const uint64_t end = upload_->received() + request_.data().size();
+  const uint64_t end = upload_->received() + part_.data_size();
   if (end > header_.payload().total_size()) {
     return absl::InvalidArgumentError(absl::StrCat("the chunk ends at byte ", end, "; the header declared ",
                                                    header_.payload().total_size(), " bytes"));
   }
-  return upload_->Append(upload_->received(), request_.data());
+  return upload_->Append(upload_->received(), part_.data());
 }
 
 void UploadReactor::Complete() { Conclude(CompleteNow()); }

@@ -3,6 +3,7 @@
 #define THINWIRE_SERVER_SERVICE_UPLOAD_REACTOR_H_
 
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <memory>
@@ -15,19 +16,20 @@
 #include "server/service/client_desk.h"
 #include "server/service/open_uploads.h"
 #include "server/service/service_parts.h"
+#include "server/service/upload_part.h"
 #include "thinwire/v1/federation.pb.h"
 
 namespace thinwire {
 
 // Either a read is under way, or somebody works on what was read: the driver on the header, an I/O task on a chunk. The
 // next read starts when the work is done, which is the flow control: one chunk per upload in memory. End, from any
-// thread, takes effect between the two. Deletes itself in OnDone.
-class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest>, public UploadStream {
+// thread, takes effect between the two. Messages are raw bytes, see upload_part.h. Deletes itself in OnDone.
+class UploadReactor final : public grpc::ServerReadReactor<grpc::ByteBuffer>, public UploadStream {
  public:
-  UploadReactor(ServiceParts* parts, v1::UploadResponse* response, grpc::CallbackServerContext* context)
+  UploadReactor(ServiceParts* parts, grpc::ByteBuffer* response, grpc::CallbackServerContext* context)
       : parts_(parts), response_(response), context_(context) {}
   // Call once, after construction.
-  void Begin() { StartRead(&request_); }
+  void Begin() { StartRead(&message_); }
 
   void OnReadDone(bool ok) override;
   void OnCancel() override;
@@ -43,6 +45,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest>, p
   void Conclude(const Outcome& outcome);
   void FinishLocked(const Outcome& outcome) TW_REQUIRES(mutex_);
 
+  void TakeMessage();
   void TakeHeader();
   void Admitted(const absl::StatusOr<ClientDesk::Admission>& admission);
   absl::Status OpenSpool();
@@ -54,7 +57,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest>, p
   Outcome EarlierReceipt();
 
   ServiceParts* const parts_;
-  v1::UploadResponse* const response_;
+  grpc::ByteBuffer* const response_;
   grpc::CallbackServerContext* const context_;
 
   Mutex mutex_;
@@ -63,7 +66,8 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest>, p
   std::optional<Outcome> ending_ TW_GUARDED_BY(mutex_);
 
   // Of whoever works.
-  v1::UploadRequest request_;
+  grpc::ByteBuffer message_;
+  UploadPart part_;
   v1::UploadHeader header_;
   bool has_header_ = false;
   bool entered_ = false;  // among the open uploads

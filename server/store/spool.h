@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/base/mutex.h"
@@ -59,7 +60,9 @@ class SpoolUpload {
   // Bytes that the spool holds. The next Append starts here.
   uint64_t received() const;
   // OUT_OF_RANGE if `offset` is not received(), or the data go past the declared size.
-  absl::Status Append(uint64_t offset, absl::string_view data);
+  absl::Status Append(uint64_t offset, absl::string_view data) { return Append(offset, absl::MakeConstSpan(&data, 1)); }
+  // The same, of data in pieces.
+  absl::Status Append(uint64_t offset, absl::Span<const absl::string_view> data);
   // The update is whole: checks its size (OUT_OF_RANGE if bytes are missing) and the hash of its manifest (DATA_LOSS,
   // and the partial file is gone: the client starts over), syncs, renames, syncs the directory. Returns the file's name
   // for UpdateRow::spool_file. Does nothing but that if the update is complete already.

@@ -40,7 +40,9 @@ SpoolUpload::~SpoolUpload() {
 
 uint64_t SpoolUpload::received() const { return entry_->received; }
 
-absl::Status SpoolUpload::Append(uint64_t offset, absl::string_view data) {
+absl::Status SpoolUpload::Append(uint64_t offset, absl::Span<const absl::string_view> data) {
+  uint64_t added = 0;
+  for (const absl::string_view piece : data) added += piece.size();
   MutexLock lock(entry_->mutex);
   if (entry_->turn != turn_ || entry_->state == SpoolState::kGone) return TakenOver(*entry_);
   if (offset != entry_->received) {
@@ -49,12 +51,13 @@ absl::Status SpoolUpload::Append(uint64_t offset, absl::string_view data) {
                                               " came; ask UploadStatus"));
   }
   const uint64_t size = entry_->payload->total_size;
-  if (data.size() > size - offset) {
+  if (added > size - offset) {
     return absl::OutOfRangeError(absl::StrCat("the upload of assignment '", entry_->assignment, "' was announced with ",
-                                              size, " bytes, ", offset + data.size(), " came"));
+                                              size, " bytes, ", offset + added, " came"));
   }
   TW_RETURN_IF_ERROR(entry_->file.WriteAt(offset, data));
-  entry_->received = offset + data.size();
+  entry_->file.StartWriteback(offset, added);
+  entry_->received = offset + added;
   PassFailPoint(FailPoint::kAfterSpoolWrite);
   return absl::OkStatus();
 }

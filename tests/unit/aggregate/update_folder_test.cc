@@ -8,7 +8,7 @@
 
 #include "common/base/file.h"
 #include "common/codec/frame.h"
-#include "server/aggregate/sum_of_squares.h"
+#include "server/aggregate/sum_loops.h"
 #include "tests/unit/aggregate/federation_fixture.h"
 
 namespace thinwire {

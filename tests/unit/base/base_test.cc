@@ -1,11 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <csignal>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "common/base/bytes.h"
 #include "common/base/crc32c.h"
 #include "common/base/digest.h"
@@ -104,6 +107,38 @@ TEST(File, WritesAtomicallyAndReadsBack) {
   EXPECT_TRUE(RemoveFile(path).ok());
   EXPECT_TRUE(RemoveFile(path).ok());
   EXPECT_EQ(ReadWholeFile(path, 100).status().code(), absl::StatusCode::kNotFound);
+}
+
+// 200 pieces of different lengths, among them empty ones.
+std::vector<std::string> Pieces() {
+  std::vector<std::string> pieces;
+  for (size_t i = 0; i < 200; ++i) pieces.emplace_back(i * 7 % 50, static_cast<char>('a' + i % 26));
+  return pieces;
+}
+
+TEST(File, WritesPiecesOneAfterTheOther) {
+  const std::string path = JoinPath(testing::TempDir(), "thinwire_pieces");
+  const std::vector<std::string> pieces = Pieces();
+  File file = *File::Create(path);
+  ASSERT_TRUE(file.WriteAt(0, "start").ok());
+  ASSERT_TRUE(file.WriteAt(5, std::vector<absl::string_view>(pieces.begin(), pieces.end())).ok());
+  EXPECT_EQ(*ReadWholeFile(path, 1 << 20), "start" + absl::StrJoin(pieces, ""));
+}
+
+TEST(File, AShortWriteOfPiecesGoesOnWhereItStopped) {
+  const std::string path = JoinPath(testing::TempDir(), "thinwire_short_write");
+  const std::vector<std::string> pieces = Pieces();
+  constexpr rlim_t kLimit = 1234;
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_IGN);
+  File file = *File::Create(path);
+  const rlimit limited = {kLimit, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limited), 0);
+  const absl::Status status = file.WriteAt(0, std::vector<absl::string_view>(pieces.begin(), pieces.end()));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(*ReadWholeFile(path, 1 << 20), absl::StrJoin(pieces, "").substr(0, kLimit));
 }
 
 TEST(File, ReadingPastTheEndSaysWhereTheFileEnds) {

@@ -37,6 +37,13 @@ ClientInfo Trainer(const std::string& id) {
   return info;
 }
 
+TEST(Chunks, UploadsOfALargeRoundHoldNoMoreTogether) {
+  EXPECT_EQ(GrantedChunkBytes(0), 256u * 1024);
+  EXPECT_EQ(GrantedChunkBytes(8), 256u * 1024);
+  EXPECT_EQ(GrantedChunkBytes(16), 128u * 1024);
+  EXPECT_EQ(GrantedChunkBytes(10'000), 64u * 1024);
+}
+
 TEST(ClientRegistry, ALeaseEndsAfterSilenceAndNotBefore) {
   ClientRegistry clients(absl::Seconds(10));
   EXPECT_EQ(clients.NextExpiry(), absl::InfiniteDuration());

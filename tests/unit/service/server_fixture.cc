@@ -78,7 +78,8 @@ PayloadBytes ServerFixture::Encode(const ModelState& state, const v1::Assignment
   options.representation = representation;
   if (assignment.has_model()) options.base_id = *Digest::FromBytes(assignment.model().payload_id());
   ModelStateSource source(state);
-  const std::string path = directory_.Path("update.payload");
+  // Clients of a test may be threads.
+  const std::string path = directory_.Path(absl::StrCat(assignment.assignment_id(), ".payload"));
   PayloadBytes payload;
   payload.ref = EncodePayload(state.spec, options, source, path).value();
   payload.bytes = ReadWholeFile(path, payload.ref.total_size).value();
