@@ -10,7 +10,8 @@
 namespace thinwire {
 namespace {
 
-const std::vector<std::string> kVerbs = {"status", "rounds", "watch", "export", "inspect", "help", "version"};
+const std::vector<std::string> kVerbs = {"status", "rounds", "clients", "watch", "start",
+                                         "stop",   "export", "inspect", "help",  "version"};
 
 absl::Status BadArgument(absl::string_view message) {
   return absl::InvalidArgumentError(absl::StrCat(message, "; see thinwire --help"));
@@ -53,6 +54,10 @@ absl::Status ParseFlag(FlagReader* reader, CliOptions* options) {
   }
   if (reader->Is("--out")) {
     TW_ASSIGN_OR_RETURN(options->out, reader->Value("--out"));
+    return absl::OkStatus();
+  }
+  if (reader->Is("--reason")) {
+    TW_ASSIGN_OR_RETURN(options->reason, reader->Value("--reason"));
     return absl::OkStatus();
   }
   if (reader->Is("--format")) {
@@ -103,11 +108,14 @@ absl::StatusOr<CliCommand> ParseCliArguments(const std::vector<std::string>& arg
 std::string CliHelp() {
   return R"(Usage: thinwire VERB [OPTIONS]
 
-Shows and exports what a Thinwire server does.
+Shows, steers and exports what a Thinwire server does.
 
   status             the run now: state, round, clients, traffic, what is waited for
   watch              a line at each change, until the run ends
   rounds             a table of all rounds
+  clients            who has joined: role, examples, how long silent, what it does
+  start              lets a run begin that waits for it (run.wait_for_start in the server's configuration)
+  stop               ends the run as STOPPED and exports the newest version; the open round is lost
   export --out FILE  the model as a safetensors file
   inspect FILE       what a payload file holds: codec and bits of each tensor
   version            the version of this program
@@ -117,9 +125,10 @@ Options:
   --format text|json  (default text; json is one object a line, fields as in control.proto)
   --out FILE          export: where to write
   --version N         export: which version of the model (default: the newest)
+  --reason TEXT       stop: what status and log are to say
 
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 no answer from the server; 4 no such file or version;
-5 inspect: damaged or malformed payload; 6 watch: the run ended as FAILED.
+5 inspect: damaged or malformed payload; 6 watch: the run ended as FAILED; 7 start, stop: the run has ended already.
 )";
 }
 

@@ -13,7 +13,7 @@
 namespace thinwire {
 namespace {
 
-constexpr uint32_t kPage = 1000;  // rounds an answer holds at most
+constexpr uint32_t kPage = 1000;  // rounds or clients that an answer holds at most
 
 void SetDeadline(grpc::ClientContext* context) {
   context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
@@ -65,6 +65,42 @@ absl::StatusOr<std::vector<v1::RoundSummary>> ControlClient::Rounds(uint32_t fir
     rounds.insert(rounds.end(), response.rounds().begin(), response.rounds().end());
     if (response.rounds_size() < static_cast<int>(kPage)) return rounds;
   }
+}
+
+absl::StatusOr<std::vector<v1::ClientSummary>> ControlClient::Clients() {
+  std::vector<v1::ClientSummary> clients;
+  for (;;) {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::ListClientsRequest request;
+    if (!clients.empty()) request.set_after_client_id(clients.back().client_id());
+    request.set_max_clients(kPage);
+    v1::ListClientsResponse response;
+    const absl::Status status = FromGrpcStatus(stub_->ListClients(&context, request, &response));
+    if (!status.ok()) return Explain(status);
+    clients.insert(clients.end(), response.clients().begin(), response.clients().end());
+    if (response.clients_size() < static_cast<int>(kPage)) return clients;
+  }
+}
+
+absl::StatusOr<v1::Status> ControlClient::Start() {
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  v1::StartRunResponse response;
+  const absl::Status status = FromGrpcStatus(stub_->StartRun(&context, {}, &response));
+  if (!status.ok()) return Explain(status);
+  return response.status();
+}
+
+absl::StatusOr<v1::Status> ControlClient::Stop(const std::string& reason) {
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  v1::StopRunRequest request;
+  request.set_reason(reason);
+  v1::StopRunResponse response;
+  const absl::Status status = FromGrpcStatus(stub_->StopRun(&context, request, &response));
+  if (!status.ok()) return Explain(status);
+  return response.status();
 }
 
 absl::Status ControlClient::Watch(const std::function<bool(const v1::Status&)>& on_status) {

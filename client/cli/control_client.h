@@ -26,6 +26,11 @@ class ControlClient {
   absl::StatusOr<v1::Status> Status();
   // Every round from `first` on.
   absl::StatusOr<std::vector<v1::RoundSummary>> Rounds(uint32_t first);
+  // Every joined client, by id.
+  absl::StatusOr<std::vector<v1::ClientSummary>> Clients();
+  // The status after it. FAILED_PRECONDITION if the run has ended.
+  absl::StatusOr<v1::Status> Start();
+  absl::StatusOr<v1::Status> Stop(const std::string& reason);
   // Calls `on_status` for the status now and at each change, until it returns false or the run ends.
   absl::Status Watch(const std::function<bool(const v1::Status&)>& on_status);
   // Writes a version of the model (default: the newest) to `path`, atomically. `progress` gets bytes done and in all.

@@ -14,6 +14,7 @@ enum class CliExit {
   kNotFound = 4,     // no such file, version or round
   kBadPayload = 5,   // inspect: the file is damaged or malformed
   kRunFailed = 6,    // watch: the run ended as FAILED
+  kRunEnded = 7,     // start, stop: the run has ended already
 };
 
 inline CliExit ExitFor(const absl::Status& status) {
@@ -23,6 +24,8 @@ inline CliExit ExitFor(const absl::Status& status) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
       return CliExit::kUnreachable;
+    case absl::StatusCode::kFailedPrecondition:
+      return CliExit::kRunEnded;
     case absl::StatusCode::kNotFound:
       return CliExit::kNotFound;
     default:

@@ -94,6 +94,17 @@ std::string RenderRounds(const std::vector<v1::RoundSummary>& rounds) {
   return out;
 }
 
+std::string RenderClients(const std::vector<v1::ClientSummary>& clients) {
+  std::string out =
+      absl::StrFormat("%-24s %-9s %9s %8s  %-24s %s\n", "client", "role", "examples", "silent", "software", "activity");
+  for (const v1::ClientSummary& client : clients) {
+    absl::StrAppendFormat(&out, "%-24s %-9s %9u %6.1f s  %-24s %s\n", client.client_id(),
+                          client.role() == v1::CLIENT_ROLE_EVALUATOR ? "evaluator" : "trainer", client.examples(),
+                          Seconds(client.silent_for()), client.software(), client.activity());
+  }
+  return out;
+}
+
 std::string RenderJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;

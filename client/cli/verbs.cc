@@ -96,6 +96,33 @@ CliExit RunRounds(const CliOptions& options) {
   return CliExit::kOk;
 }
 
+CliExit RunClients(const CliOptions& options) {
+  const absl::StatusOr<std::vector<v1::ClientSummary>> clients = ControlClient(options.server).Clients();
+  if (!clients.ok()) return Complain(clients.status());
+  if (!options.json) {
+    Print(RenderClients(*clients));
+    return CliExit::kOk;
+  }
+  v1::ListClientsResponse response;
+  for (const v1::ClientSummary& client : *clients) *response.add_clients() = client;
+  Print(RenderJson(response));
+  return CliExit::kOk;
+}
+
+CliExit RunStart(const CliOptions& options) {
+  const absl::StatusOr<v1::Status> status = ControlClient(options.server).Start();
+  if (!status.ok()) return Complain(status.status());
+  Print(options.json ? RenderJson(*status) : RenderStatusLine(*status) + "\n");
+  return CliExit::kOk;
+}
+
+CliExit RunStop(const CliOptions& options) {
+  const absl::StatusOr<v1::Status> status = ControlClient(options.server).Stop(options.reason);
+  if (!status.ok()) return Complain(status.status());
+  Print(options.json ? RenderJson(*status) : RenderStatusLine(*status) + "\n");
+  return CliExit::kOk;
+}
+
 CliExit RunWatch(const CliOptions& options) {
   v1::RunState last = v1::RUN_STATE_UNSPECIFIED;
   std::string printed;

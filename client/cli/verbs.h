@@ -16,11 +16,15 @@ struct CliOptions {
   bool json = false;
   std::optional<uint64_t> version;  // export
   std::string out;                  // export
+  std::string reason;               // stop
   std::string file;                 // inspect
 };
 
 CliExit RunStatus(const CliOptions& options);
 CliExit RunRounds(const CliOptions& options);
+CliExit RunClients(const CliOptions& options);
+CliExit RunStart(const CliOptions& options);
+CliExit RunStop(const CliOptions& options);
 CliExit RunWatch(const CliOptions& options);
 CliExit RunExport(const CliOptions& options);
 CliExit RunInspect(const CliOptions& options);

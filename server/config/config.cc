@@ -42,6 +42,7 @@ RoundOptions MakeRoundOptions(const v1::FederationConfig& config) {
   RoundOptions options;
   const v1::RoundConfig& round = config.round();
   options.rounds = config.run().rounds();
+  options.wait_for_start = config.run().wait_for_start();
   options.clients = round.clients();
   options.invited = static_cast<uint32_t>(std::ceil(round.clients() * round.over_selection()));
   options.min_updates = round.min_updates();

@@ -70,15 +70,17 @@ struct RoundAborted {
 struct EvaluationReported {
   std::string assignment;
 };
+// The operator lets a run begin that waits for it (RoundOptions::wait_for_start).
+struct StartRequested {};
 struct StopRequested {
   std::string reason;
 };
 // Time has passed; also the answer to WakeAt.
 struct Tick {};
 
-using Event =
-    std::variant<ClientWaiting, ClientStoppedWaiting, ClientGone, UpdateReceived, UpdateFolded, AssignmentFailed,
-                 VersionPublished, PublishFailed, RoundAborted, EvaluationReported, StopRequested, Tick>;
+using Event = std::variant<ClientWaiting, ClientStoppedWaiting, ClientGone, UpdateReceived, UpdateFolded,
+                           AssignmentFailed, VersionPublished, PublishFailed, RoundAborted, EvaluationReported,
+                           StartRequested, StopRequested, Tick>;
 
 // ---- Effects ----------------------------------------------------------------------------------------------------
 // The driver journals what an effect says, in the order of the effects, before anybody outside can see it. A crash

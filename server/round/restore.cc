@@ -20,6 +20,7 @@ RoundCoordinator::RoundCoordinator(const RoundOptions& options, const RestoredRu
       state_(restored.state),
       reason_(restored.reason),
       version_(restored.version),
+      started_(!options.wait_for_start || restored.round > 0),
       round_state_(restored.round_state),
       failed_rounds_(restored.failed_rounds),
       last_failure_(restored.last_failure),

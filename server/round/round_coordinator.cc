@@ -83,6 +83,12 @@ void RoundCoordinator::Handle(const RoundAborted& event) {
 
 void RoundCoordinator::Handle(const EvaluationReported& event) { evaluations_.Finish(event.assignment); }
 
+void RoundCoordinator::Handle(const StartRequested&) {
+  if (started_) return;
+  started_ = true;
+  if (round_state_ == RoundState::kInviting) deadline_ = now_ + options_.invite_wait;
+}
+
 void RoundCoordinator::Handle(const StopRequested& event) {
   if (!ended() && !stop_reason_.has_value()) stop_reason_ = event.reason;
 }
@@ -138,6 +144,7 @@ Monotonic RoundCoordinator::NextDeadline() const {
       return replaceable ? deadline_ : absl::InfiniteDuration();
     }
     case RunState::kRunning:
+      if (!started_) return absl::InfiniteDuration();
       return round_state_ == RoundState::kClosing ? absl::InfiniteDuration() : deadline_;
     case RunState::kEvaluating:
       return deadline_;

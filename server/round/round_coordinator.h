@@ -87,6 +87,7 @@ class RoundCoordinator {
   void Handle(const PublishFailed& event);
   void Handle(const RoundAborted& event);
   void Handle(const EvaluationReported& event);
+  void Handle(const StartRequested& event);
   void Handle(const StopRequested& event);
   void Handle(const Tick& event);
   void Advance();
@@ -137,6 +138,7 @@ class RoundCoordinator {
   RunState state_ = RunState::kInitializing;
   std::string reason_;
   std::optional<uint64_t> version_;
+  bool started_ = true;                     // false while the run waits for the operator
   std::optional<std::string> stop_reason_;  // a stop was asked for
 
   RoundState round_state_ = RoundState::kIdle;

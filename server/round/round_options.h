@@ -27,6 +27,7 @@ struct RoundOptions {
   uint32_t max_unevaluated = 32;
   uint64_t seed = 0;
   bool ask_client_for_initial = false;
+  bool wait_for_start = false;  // no round is opened before StartRequested; a run that had one goes on by itself
 
   // INVALID_ARGUMENT, naming the field, unless 1 <= min_updates <= clients <= invited, the counts of rounds are
   // positive and the times are not negative.

@@ -20,6 +20,7 @@ bool RoundCoordinator::StepRound() {
 }
 
 bool RoundCoordinator::StepInviting() {
+  if (!started_) return false;
   const size_t waiting = waiting_.waiting(Role::kTrainer);
   if (waiting < options_.invited && now_ < deadline_) return false;
   if (waiting < options_.min_updates) {

@@ -34,6 +34,8 @@ std::string RoundCoordinator::WaitingFor(Monotonic now) const {
   } else if (state_ == RunState::kEvaluating) {
     text =
         absl::StrCat(CountText(evaluations_.due(), "evaluation"), ", for ", SecondsText(deadline_ - now), " at most");
+  } else if (!started_) {
+    text = "the operator: thinwire start";
   } else {
     text = absl::StrCat("round ", ledger_.round(), ": ",
                         round_state_ == RoundState::kInviting   ? InvitingText(now)

@@ -1,6 +1,7 @@
 #include "server/service/client_registry.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace thinwire {
@@ -11,7 +12,7 @@ void ClientRegistry::Put(ClientInfo info, Monotonic now) {
   if (entry.joined) --LiveLocked(entry.info.role);
   entry.info = std::move(info);
   entry.joined = true;
-  entry.last_seen = now;
+  entry.info.last_seen = now;
   ++LiveLocked(entry.info.role);
   next_expiry_ = std::min(next_expiry_, now + lease_);
 }
@@ -21,7 +22,7 @@ void ClientRegistry::Expect(const std::string& id, Monotonic now) {
   Entry& entry = entries_[id];
   if (entry.joined) return;
   entry.info.id = id;
-  entry.last_seen = now;
+  entry.info.last_seen = now;
   next_expiry_ = std::min(next_expiry_, now + lease_);
 }
 
@@ -29,7 +30,7 @@ bool ClientRegistry::Touch(const std::string& id, Monotonic now) {
   MutexLock lock(mutex_);
   const auto it = entries_.find(id);
   if (it == entries_.end() || !it->second.joined) return false;
-  it->second.last_seen = now;
+  it->second.info.last_seen = now;
   return true;
 }
 
@@ -37,7 +38,7 @@ bool ClientRegistry::SetActivity(const std::string& id, const std::string& activ
   MutexLock lock(mutex_);
   const auto it = entries_.find(id);
   if (it == entries_.end() || !it->second.joined) return false;
-  it->second.last_seen = now;
+  it->second.info.last_seen = now;
   it->second.info.activity = activity;
   return true;
 }
@@ -61,11 +62,13 @@ void ClientRegistry::Remove(const std::string& id) {
   if (it != entries_.end()) RemoveLocked(it);
 }
 
-std::vector<ClientInfo> ClientRegistry::Joined() const {
+std::vector<ClientInfo> ClientRegistry::Joined() const { return JoinedAfter("", std::numeric_limits<size_t>::max()); }
+
+std::vector<ClientInfo> ClientRegistry::JoinedAfter(const std::string& after, size_t limit) const {
   MutexLock lock(mutex_);
   std::vector<ClientInfo> joined;
-  for (const auto& [id, entry] : entries_) {
-    if (entry.joined) joined.push_back(entry.info);
+  for (auto it = entries_.upper_bound(after); it != entries_.end() && joined.size() < limit; ++it) {
+    if (it->second.joined) joined.push_back(it->second.info);
   }
   return joined;
 }
@@ -87,7 +90,7 @@ std::vector<std::string> ClientRegistry::TakeExpired(Monotonic now) {
   next_expiry_ = absl::InfiniteDuration();
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto here = it++;
-    const Monotonic ends = here->second.last_seen + lease_;
+    const Monotonic ends = here->second.info.last_seen + lease_;
     if (ends > now) {
       next_expiry_ = std::min(next_expiry_, ends);
     } else {

@@ -25,6 +25,7 @@ struct ClientInfo {
   bool told_model = false;                 // the answer to its Join carried the run's model
   std::string software;
   std::string activity;  // as of its last heartbeat
+  Monotonic last_seen;   // set by the registry
 };
 
 // Thread-safe.
@@ -44,6 +45,8 @@ class ClientRegistry {
   Role RoleOf(const std::string& id) const;
   void Remove(const std::string& id);
   std::vector<ClientInfo> Joined() const;
+  // At most `limit` of those whose id comes after `after`, by id.
+  std::vector<ClientInfo> JoinedAfter(const std::string& after, size_t limit) const;
 
   size_t live(Role role) const;
   // No lease ends before this; InfiniteDuration without leases.
@@ -55,7 +58,6 @@ class ClientRegistry {
   struct Entry {
     ClientInfo info;
     bool joined = false;
-    Monotonic last_seen;
   };
   void RemoveLocked(std::map<std::string, Entry>::iterator it) TW_REQUIRES(mutex_);
   size_t& LiveLocked(Role role) TW_REQUIRES(mutex_) { return role == Role::kTrainer ? trainers_ : evaluators_; }

@@ -1,12 +1,17 @@
 #include "server/service/control_service.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/grpc_status.h"
+#include "common/wire/convert.h"
 #include "server/service/export_reactor.h"
+#include "server/service/join_check.h"
 #include "server/service/round_summary.h"
 #include "server/service/watch_reactor.h"
 
@@ -14,6 +19,7 @@ namespace thinwire {
 namespace {
 
 constexpr uint32_t kMaxRounds = 1000;
+constexpr uint32_t kMaxClients = 1000;
 
 absl::Status Busy() { return absl::UnavailableError("the server is leaving or overloaded: come back in a moment"); }
 
@@ -62,6 +68,57 @@ absl::Status ControlService::FillRounds(const v1::ListRoundsRequest& request, v1
     TW_ASSIGN_OR_RETURN(*response->add_rounds(), MakeSummary(row, evaluation));
   }
   return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* ControlService::ListClients(grpc::CallbackServerContext* context,
+                                                      const v1::ListClientsRequest* request,
+                                                      v1::ListClientsResponse* response) {
+  const uint32_t limit = request->max_clients() == 0 ? kMaxClients : std::min(request->max_clients(), kMaxClients);
+  const Monotonic now = parts_->run->clock->Now();
+  for (const ClientInfo& client : parts_->run->clients->JoinedAfter(request->after_client_id(), limit)) {
+    v1::ClientSummary* const summary = response->add_clients();
+    summary->set_client_id(client.id);
+    summary->set_role(client.role == Role::kTrainer ? v1::CLIENT_ROLE_TRAINER : v1::CLIENT_ROLE_EVALUATOR);
+    summary->set_examples(client.examples);
+    summary->set_software(client.software);
+    summary->set_activity(client.activity);
+    *summary->mutable_silent_for() = ToProto(std::max(now - client.last_seen, absl::ZeroDuration()));
+  }
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+template <typename Response>
+grpc::ServerUnaryReactor* ControlService::Steer(grpc::CallbackServerContext* context, const Event& event,
+                                                Response* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const bool taken = parts_->driver->TryRun([this, reactor, event, response] {
+    if (parts_->driver->ended()) {
+      const v1::Status now = parts_->driver->StatusNow();
+      return reactor->Finish(ToGrpcStatus(
+          absl::FailedPreconditionError(absl::StrCat("run ", now.run_name(), " has ended (", now.reason(),
+                                                     "); a new run takes a server with another storage.directory"))));
+    }
+    parts_->driver->Apply(event);
+    *response->mutable_status() = parts_->driver->StatusNow();
+    reactor->Finish(grpc::Status::OK);
+  });
+  if (!taken) reactor->Finish(ToGrpcStatus(Busy()));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ControlService::StartRun(grpc::CallbackServerContext* context, const v1::StartRunRequest*,
+                                                   v1::StartRunResponse* response) {
+  spdlog::info("start asked for peer={}", context->peer());
+  return Steer(context, StartRequested{}, response);
+}
+
+grpc::ServerUnaryReactor* ControlService::StopRun(grpc::CallbackServerContext* context,
+                                                  const v1::StopRunRequest* request, v1::StopRunResponse* response) {
+  spdlog::info("stop asked for peer={} reason=\"{}\"", context->peer(), CleanText(request->reason()));
+  const std::string reason = request->reason().empty() ? "an operator's request" : CleanText(request->reason());
+  return Steer(context, StopRequested{reason}, response);
 }
 
 grpc::ServerWriteReactor<v1::ExportModelResponse>* ControlService::ExportModel(grpc::CallbackServerContext*,

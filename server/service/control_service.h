@@ -22,8 +22,17 @@ class ControlService final : public v1::Control::CallbackService {
                                        v1::ListRoundsResponse* response) override;
   grpc::ServerWriteReactor<v1::ExportModelResponse>* ExportModel(grpc::CallbackServerContext* context,
                                                                  const v1::ExportModelRequest* request) override;
+  grpc::ServerUnaryReactor* ListClients(grpc::CallbackServerContext* context, const v1::ListClientsRequest* request,
+                                        v1::ListClientsResponse* response) override;
+  grpc::ServerUnaryReactor* StartRun(grpc::CallbackServerContext* context, const v1::StartRunRequest* request,
+                                     v1::StartRunResponse* response) override;
+  grpc::ServerUnaryReactor* StopRun(grpc::CallbackServerContext* context, const v1::StopRunRequest* request,
+                                    v1::StopRunResponse* response) override;
 
  private:
+  // On the driver's thread: applies `event` unless the run has ended, and answers with the status after it.
+  template <typename Response>
+  grpc::ServerUnaryReactor* Steer(grpc::CallbackServerContext* context, const Event& event, Response* response);
   absl::Status FillRounds(const v1::ListRoundsRequest& request, v1::ListRoundsResponse* response);
 
   ServiceParts* const parts_;

@@ -75,6 +75,8 @@ class RunDriver {
   // The model that uploads of this kind are of; nullptr if there is none yet.
   std::shared_ptr<const ModelSpec> ModelFor(WorkKind kind) const;
   v1::Status StatusNow() const;
+  // The run is in an end state.
+  bool ended() const;
 
  private:
   static constexpr size_t kMaxQueued = 65'536;

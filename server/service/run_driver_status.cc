@@ -72,6 +72,8 @@ std::string RunDriver::ChangeKey(const CoordinatorStatus& status) const {
                       evaluation_.has_value() ? evaluation_->version + 1 : 0, " ", exported_);
 }
 
+bool RunDriver::ended() const { return coordinator_.Status(parts_.clock->Now()).state >= RunState::kCompleted; }
+
 v1::Status RunDriver::StatusNow() const { return MakeStatus(coordinator_.Status(parts_.clock->Now())); }
 
 v1::Status RunDriver::MakeStatus(const CoordinatorStatus& status) const {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <vector>
 
 #include "common/base/file.h"
@@ -25,8 +26,9 @@ class ScriptedControl : public v1::Control::Service {
  public:
   std::vector<v1::Status> statuses;  // GetStatus gives the first, WatchStatus all
   uint32_t rounds = 0;               // numbered from 1
-  std::string model;                 // what ExportModel sends
-  uint64_t announced = 0;            // its size in the header; 0: the true one
+  std::set<std::string> clients;
+  std::string model;       // what ExportModel sends
+  uint64_t announced = 0;  // its size in the header; 0: the true one
   grpc::Status failure;
 
  private:
@@ -48,6 +50,23 @@ class ScriptedControl : public v1::Control::Service {
       if (out->rounds_size() == static_cast<int>(in->max_rounds())) break;
       out->add_rounds()->set_round(round);
     }
+    return failure;
+  }
+  grpc::Status ListClients(grpc::ServerContext*, const v1::ListClientsRequest* in,
+                           v1::ListClientsResponse* out) override {
+    for (auto it = clients.upper_bound(in->after_client_id()); it != clients.end(); ++it) {
+      if (out->clients_size() == static_cast<int>(in->max_clients())) break;
+      out->add_clients()->set_client_id(*it);
+    }
+    return failure;
+  }
+  grpc::Status StartRun(grpc::ServerContext*, const v1::StartRunRequest*, v1::StartRunResponse* out) override {
+    if (!statuses.empty()) *out->mutable_status() = statuses.front();
+    return failure;
+  }
+  grpc::Status StopRun(grpc::ServerContext*, const v1::StopRunRequest* in, v1::StopRunResponse* out) override {
+    if (!statuses.empty()) *out->mutable_status() = statuses.front();
+    out->mutable_status()->set_reason(in->reason());
     return failure;
   }
   grpc::Status ExportModel(grpc::ServerContext*, const v1::ExportModelRequest* in,
@@ -113,10 +132,37 @@ TEST_F(VerbsTest, StatusPrintsTextOrJson) {
 
 TEST_F(VerbsTest, NoServerIsExitCodeThreeAndSaysWhereItLooked) {
   options.server = "127.0.0.1:1";
-  for (const auto verb : {RunStatus, RunRounds, RunWatch, RunExport}) {
+  for (const auto verb : {RunStatus, RunRounds, RunClients, RunStart, RunStop, RunWatch, RunExport}) {
     EXPECT_EQ(Run(verb), CliExit::kUnreachable);
     EXPECT_THAT(err, HasSubstr("no server answers at 127.0.0.1:1"));
     EXPECT_EQ(out, "");
+  }
+}
+
+TEST_F(VerbsTest, ClientsListsAllPages) {
+  for (int i = 0; i < 2345; ++i) control.clients.insert("site-" + std::to_string(i));
+  EXPECT_EQ(Run(RunClients), CliExit::kOk);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 1 + 2345);
+  options.json = true;
+  EXPECT_EQ(Run(RunClients), CliExit::kOk);
+  EXPECT_EQ(nlohmann::json::parse(out, nullptr, false)["clients"].size(), 2345u);
+}
+
+TEST_F(VerbsTest, StartAndStopPrintTheStatusAfterIt) {
+  control.statuses = {MakeStatus(v1::RUN_STATE_RUNNING, 1)};
+  EXPECT_EQ(Run(RunStart), CliExit::kOk);
+  EXPECT_THAT(out, HasSubstr("RUNNING round 1/10"));
+  options.reason = "enough";
+  options.json = true;
+  EXPECT_EQ(Run(RunStop), CliExit::kOk);
+  EXPECT_EQ(nlohmann::json::parse(out, nullptr, false).value("reason", ""), "enough");
+}
+
+TEST_F(VerbsTest, StartingOrStoppingARunThatHasEndedIsExitCodeSeven) {
+  control.failure = grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "run demo has ended (2 rounds published)");
+  for (const auto verb : {RunStart, RunStop}) {
+    EXPECT_EQ(Run(verb), CliExit::kRunEnded);
+    EXPECT_THAT(err, HasSubstr("has ended"));
   }
 }
 

@@ -204,5 +204,35 @@ TEST_F(CoordinatorRunTest, TheSameSeedSelectsTheSameClientsInWhateverOrderTheyCa
   EXPECT_NE(WaitAll({"a", "b", "c", "d", "e"}), once);
 }
 
+TEST_F(CoordinatorRunTest, ARunThatWaitsForTheOperatorOpensItsFirstRoundWhenToldTo) {
+  options_.wait_for_start = true;
+  options_.invite_wait = absl::Seconds(5);
+  Start();
+  EXPECT_THAT(WaitAll({"a"}), IsEmpty());
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_THAT(WaitAll({"b", "c"}), IsEmpty());
+  EXPECT_EQ(Status().waiting_for, "the operator: thinwire start");
+  EXPECT_EQ(coordinator_->NextDeadline(), absl::InfiniteDuration());
+  EXPECT_THAT(Apply(StartRequested{}), Contains("open round 1 on version 0"));
+  EXPECT_THAT(Apply(StartRequested{}), IsEmpty());
+}
+
+TEST_F(CoordinatorRunTest, ARunThatHadARoundWaitsForNobodyAfterARestart) {
+  options_.wait_for_start = true;
+  options_.rounds = 3;
+  restored_.round = 1;
+  restored_.round_state = RoundState::kPublished;
+  restored_.version = 1;
+  Start();
+  EXPECT_THAT(WaitAll({"a", "b", "c"}), Contains("open round 2 on version 1"));
+}
+
+TEST_F(CoordinatorRunTest, ARunThatWaitsForTheOperatorCanBeStopped) {
+  options_.wait_for_start = true;
+  Start();
+  WaitAll({"a"});
+  EXPECT_THAT(Apply(StopRequested{"lunch"}), Contains("finish run as stopped (lunch)"));
+}
+
 }  // namespace
 }  // namespace thinwire
