@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <iostream>
@@ -23,6 +24,14 @@ void TuneMemory() {
   mallopt(M_ARENA_MAX, 2);
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 4 << 20);
+}
+
+// Each client is a connection, and the usual soft limit of 1024 descriptors is there for programs that use select().
+void RaiseOpenFileLimit() {
+  rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
 }
 
 void SetUpLog(const std::string& level) {
@@ -66,6 +75,7 @@ int Main(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   thinwire::TuneMemory();
+  thinwire::RaiseOpenFileLimit();
   signal(SIGPIPE, SIG_IGN);
   return thinwire::Main(std::vector<std::string>(argv + 1, argv + argc));
 }
