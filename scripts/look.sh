@@ -33,7 +33,7 @@ export EXIT_CODE=3
 
 endpoints=$directory/state/endpoints.json
 rm -f "$endpoints"
-"$bin/thinwire-server" --config "$directory/server.textproto" >>"$directory/logs/look.log" 2>&1 &
+"$bin/thinwire-server" --insecure --config "$directory/server.textproto" >>"$directory/logs/look.log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true' EXIT
 until [ -n "$(control_address "$endpoints")" ]; do

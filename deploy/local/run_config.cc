@@ -18,6 +18,7 @@ absl::StatusOr<std::string> RunConfigText(const DemoOptions& options, const std:
   config.mutable_listen()->set_federation("127.0.0.1:0");
   config.mutable_listen()->set_control("127.0.0.1:0");
   config.mutable_listen()->set_http("127.0.0.1:0");
+  config.mutable_security()->set_insecure(true);  // everything stays on this machine
   config.mutable_storage()->set_directory(state_directory);
   config.mutable_model()->set_from_client_seed(options.seed);
   *config.mutable_plan()->mutable_explicit_() = ToProto(plan);

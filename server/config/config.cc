@@ -89,7 +89,8 @@ ServerConfig Assemble(v1::FederationConfig proto, ExchangePlan plan) {
 
 }  // namespace
 
-absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, const std::string& name) {
+absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, const std::string& name,
+                                         const ConfigOverrides& overrides) {
   v1::FederationConfig proto;
   google::protobuf::TextFormat::ParseInfoTree tree;
   ConfigErrors errors(name, &tree, proto.GetDescriptor());
@@ -101,15 +102,19 @@ absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, const std::stri
   if (!parsed && errors.empty()) errors.AddAt(1, "is not a FederationConfig in protobuf text format");
   TW_RETURN_IF_ERROR(errors.ToStatus());
 
+  if (overrides.insecure) {
+    proto.clear_security();
+    proto.mutable_security()->set_insecure(true);
+  }
   ApplyDefaults(&proto);
   const ExchangePlan plan = CheckConfig(proto, &errors);
   TW_RETURN_IF_ERROR(errors.ToStatus());
   return Assemble(std::move(proto), plan);
 }
 
-absl::StatusOr<ServerConfig> LoadConfig(const std::string& path) {
+absl::StatusOr<ServerConfig> LoadConfig(const std::string& path, const ConfigOverrides& overrides) {
   TW_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxConfigBytes));
-  return ParseConfig(text, path);
+  return ParseConfig(text, path, overrides);
 }
 
 std::string EffectiveConfig(const ServerConfig& config) {

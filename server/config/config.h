@@ -28,11 +28,17 @@ struct ServerConfig {
   absl::Duration retry_max;
 };
 
+// What a command line puts in place of a file's words before the whole is checked.
+struct ConfigOverrides {
+  bool insecure = false;  // security { insecure: true }, whatever the file says
+};
+
 // Parses text format and checks it. INVALID_ARGUMENT with one line per error: "FILE:LINE: field: value, limit, way
 // out". `name` stands for FILE in messages.
-absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, const std::string& name);
+absl::StatusOr<ServerConfig> ParseConfig(absl::string_view text, const std::string& name,
+                                         const ConfigOverrides& overrides = {});
 // As ParseConfig, from a file of at most 1 MiB.
-absl::StatusOr<ServerConfig> LoadConfig(const std::string& path);
+absl::StatusOr<ServerConfig> LoadConfig(const std::string& path, const ConfigOverrides& overrides = {});
 
 // The text form of an effective configuration, for the log.
 std::string EffectiveConfig(const ServerConfig& config);

@@ -151,6 +151,28 @@ ExchangePlan CheckPlan(const v1::PlanConfig& config, ConfigErrors* errors) {
   return Fp32Plan();
 }
 
+// Either all that TLS needs, or plaintext in so many words.
+void CheckSecurity(const v1::SecurityConfig& security, ConfigErrors* errors) {
+  const bool any = !security.ca().empty() || !security.certificate().empty() || !security.key().empty();
+  if (security.insecure()) {
+    if (any || !security.revoked().empty()) {
+      errors->Add("security.insecure", "contradicts ca, certificate, key and revoked; give either it or them");
+    }
+    return;
+  }
+  if (!any) {
+    return errors->Add("security",
+                       "names no certificates, and plaintext is only served if asked for; set ca, certificate and key "
+                       "(thinwire certs init DIR --server HOST makes them), or insecure: true");
+  }
+  const std::pair<const char*, bool> files[] = {{"security.ca", security.ca().empty()},
+                                                {"security.certificate", security.certificate().empty()},
+                                                {"security.key", security.key().empty()}};
+  for (const auto& [path, missing] : files) {
+    if (missing) errors->Add(path, "is missing; TLS needs the files ca, certificate and key");
+  }
+}
+
 }  // namespace
 
 ExchangePlan CheckConfig(const v1::FederationConfig& config, ConfigErrors* errors) {
@@ -167,6 +189,7 @@ ExchangePlan CheckConfig(const v1::FederationConfig& config, ConfigErrors* error
   CheckRound(config.round(), errors);
   CheckTraining(config.training(), errors);
   CheckDuration("evaluation.final_wait", config.evaluation().final_wait(), absl::ZeroDuration(), errors);
+  CheckSecurity(config.security(), errors);
   CheckClient(config.client(), errors);
   const ExchangePlan plan = CheckPlan(config.plan(), errors);
   CheckAggregation(config, errors);

@@ -34,7 +34,9 @@ struct SwitchFlag {
   bool CommandLine::*target;
   const char* help;
 };
-constexpr std::array<SwitchFlag, 4> kSwitchFlags = {{
+constexpr std::array<SwitchFlag, 5> kSwitchFlags = {{
+    {"--insecure", &CommandLine::insecure,
+     "overrides security: plaintext, and everybody who reaches a port may use it"},
     {"--exit-when-done", &CommandLine::exit_when_done, "exits soon after the run has ended and its clients know"},
     {"--check", &CommandLine::check, "checks the configuration and exits"},
     {"--help", &CommandLine::help, "prints this"},

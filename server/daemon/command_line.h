@@ -18,6 +18,7 @@ struct CommandLine {
   std::string listen_http;
   std::string log_level = "info";
   std::string fail_point;  // for tests
+  bool insecure = false;
   bool exit_when_done = false;
   bool check = false;
   bool help = false;

@@ -67,7 +67,7 @@ int WaitForEnd(ExitEvents* events, bool exit_when_done) {
 }  // namespace
 
 absl::StatusOr<ServerConfig> EffectiveConfiguration(const CommandLine& flags) {
-  TW_ASSIGN_OR_RETURN(ServerConfig config, LoadConfig(flags.config));
+  TW_ASSIGN_OR_RETURN(ServerConfig config, LoadConfig(flags.config, {flags.insecure}));
   if (!flags.state_dir.empty()) config.proto.mutable_storage()->set_directory(flags.state_dir);
   v1::ListenConfig* const listen = config.proto.mutable_listen();
   TW_RETURN_IF_ERROR(Override("--listen-federation", flags.listen_federation, listen->mutable_federation()));

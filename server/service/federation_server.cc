@@ -44,6 +44,7 @@ absl::StatusOr<std::unique_ptr<FederationServer>> FederationServer::Start(const 
 FederationServer::FederationServer(const ServerOptions& options, StateDirectory state)
     : state_(std::move(state)),
       traffic_(&metrics_),
+      peers_(options.config.proto.security(), &metrics_),
       clients_(options.config.lease),
       workers_(WorkerThreads(), kMaxQueuedTasks),
       io_(kIoThreads, kMaxQueuedTasks),
@@ -58,6 +59,7 @@ FederationServer::FederationServer(const ServerOptions& options, StateDirectory 
       control_service_(&service_parts_) {
   traffic_.Restore(state_.restored.traffic);
   service_parts_.run = &parts_;
+  service_parts_.peers = &peers_;
   service_parts_.driver = &driver_;
   service_parts_.desk = &desk_;
 }
@@ -66,9 +68,10 @@ FederationServer::~FederationServer() { Shutdown(); }
 
 absl::Status FederationServer::Listen() {
   const v1::ListenConfig& listen = parts_.config.proto.listen();
-  TW_ASSIGN_OR_RETURN(federation_,
-                      Serve("listen.federation", listen.federation(), &federation_service_, &endpoints_.federation));
-  TW_ASSIGN_OR_RETURN(control_, Serve("listen.control", listen.control(), &control_service_, &endpoints_.control));
+  TW_ASSIGN_OR_RETURN(federation_, Serve("listen.federation", listen.federation(), PeerRole::kClient,
+                                         &federation_service_, &endpoints_.federation));
+  TW_ASSIGN_OR_RETURN(
+      control_, Serve("listen.control", listen.control(), PeerRole::kOperator, &control_service_, &endpoints_.control));
   TW_ASSIGN_OR_RETURN(const HostPort http, ParseHostPort(listen.http()));
   TW_ASSIGN_OR_RETURN(
       http_, HttpServer::Start(http.host, http.port, {[this] { return MetricsPage(); }, [this] { return Ready(); }}));
@@ -77,12 +80,13 @@ absl::Status FederationServer::Listen() {
 }
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> FederationServer::Serve(const std::string& field,
-                                                                      const std::string& address,
+                                                                      const std::string& address, PeerRole callers,
                                                                       grpc::Service* service, std::string* endpoint) {
   TW_ASSIGN_OR_RETURN(const HostPort host_port, ParseHostPort(address));
+  TW_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, peers_.Guard(callers));
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(address, credentials, &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second server on the port is an error, not a sharer
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

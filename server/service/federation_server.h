@@ -16,6 +16,7 @@
 #include "server/service/client_desk.h"
 #include "server/service/control_service.h"
 #include "server/service/federation_service.h"
+#include "server/service/peer_check.h"
 #include "server/service/run_driver.h"
 #include "server/service/state_directory.h"
 
@@ -51,7 +52,7 @@ class FederationServer {
   FederationServer(const ServerOptions& options, StateDirectory state);
   absl::Status Listen();
   absl::StatusOr<std::unique_ptr<grpc::Server>> Serve(const std::string& field, const std::string& address,
-                                                      grpc::Service* service, std::string* endpoint);
+                                                      PeerRole callers, grpc::Service* service, std::string* endpoint);
   std::string MetricsPage();
   absl::Status Ready() const;
 
@@ -59,6 +60,7 @@ class FederationServer {
   StateDirectory state_;
   Metrics metrics_;
   TrafficMeter traffic_;
+  PeerCheck peers_;
   ClientRegistry clients_;
   StatusBoard board_;
   OpenUploads uploads_;

@@ -10,11 +10,26 @@
 #include "server/service/upload_reactor.h"
 
 namespace thinwire {
+namespace {
+
+// A stream that ends before it began.
+class RefusedDownload final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  explicit RefusedDownload(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
 
 template <typename Request, typename Response, typename Handle>
 grpc::ServerUnaryReactor* FederationService::Serve(grpc::CallbackServerContext* context, const Request& request,
                                                    Response* response, Handle handle) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::Status allowed = parts_->peers->CheckClient(*context, request.client_id());
+  if (!allowed.ok()) {
+    reactor->Finish(ToGrpcStatus(allowed));
+    return reactor;
+  }
   TrafficMeter* const traffic = parts_->run->traffic;
   const Role role = parts_->run->clients->RoleOf(request.client_id());
   traffic->AddMessage(role, Direction::kUp, request.ByteSizeLong());
@@ -34,20 +49,28 @@ grpc::ServerUnaryReactor* FederationService::Join(grpc::CallbackServerContext* c
                [this](const auto& in, auto reply) { parts_->desk->Join(in, std::move(reply)); });
 }
 
-grpc::ServerUnaryReactor* FederationService::AwaitAssignment(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* FederationService::AwaitAssignment(grpc::CallbackServerContext* context,
                                                              const v1::AwaitAssignmentRequest* request,
                                                              v1::AwaitAssignmentResponse* response) {
+  const absl::Status allowed = parts_->peers->CheckClient(*context, request->client_id());
+  if (!allowed.ok()) {
+    grpc::ServerUnaryReactor* const refusal = context->DefaultReactor();
+    refusal->Finish(ToGrpcStatus(allowed));
+    return refusal;
+  }
   auto* const reactor = new AwaitReactor(parts_, *request, response);
   reactor->Begin();
   return reactor;
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* FederationService::Download(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* FederationService::Download(grpc::CallbackServerContext* context,
                                                                         const grpc::ByteBuffer* request) {
   grpc::ByteBuffer bytes(*request);
   v1::DownloadRequest parsed;
   const grpc::Status status = grpc::SerializationTraits<v1::DownloadRequest>::Deserialize(&bytes, &parsed);
   if (!status.ok()) parsed.Clear();  // a client without a name has not joined
+  const absl::Status allowed = parts_->peers->CheckClient(*context, parsed.client_id());
+  if (!allowed.ok()) return new RefusedDownload(allowed);
   auto* const reactor = new DownloadReactor(parts_, parsed);
   reactor->Begin();
   return reactor;

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "server/service/client_desk.h"
+#include "server/service/peer_check.h"
 #include "server/service/run_driver.h"
 #include "server/service/run_parts.h"
 
@@ -16,6 +17,7 @@ struct ServiceParts {
   const RunParts* run = nullptr;
   RunDriver* driver = nullptr;
   ClientDesk* desk = nullptr;
+  PeerCheck* peers = nullptr;
   // Set when the server begins to shut down: streams end at their next chunk.
   std::atomic<bool> leaving{false};
   // Streams from server to client; each may hold one chunk in memory.

@@ -78,6 +78,8 @@ void UploadReactor::TakeHeader() {
   if (!part_.is_header()) return Conclude(absl::InvalidArgumentError("the first message must be the header"));
   has_header_ = true;
   header_ = part_.header();
+  const absl::Status allowed = parts_->peers->CheckClient(*context_, header_.client_id());
+  if (!allowed.ok()) return Conclude(allowed);
   role_ = parts_->run->clients->RoleOf(header_.client_id());
   parts_->run->traffic->AddMessage(role_, Direction::kUp, part_.message_size());
   // Nobody else looks at this before OnDone, which comes after the work.
@@ -141,6 +143,8 @@ UploadReactor::Outcome UploadReactor::CompleteNow() {
                                                       header_.payload().total_size(),
                                                       ": ask UploadStatus and go on there"));
   }
+  // An upload takes as long as its link; the certificate may have been revoked meanwhile.
+  TW_RETURN_IF_ERROR(parts_->peers->CheckClient(*context_, header_.client_id()));
   TW_ASSIGN_OR_RETURN(const std::string file, upload_->Complete());
   parts_->run->traffic->AddFp32Payload(role_, Direction::kUp, admission_.fp32_size);
   return Receive(file);

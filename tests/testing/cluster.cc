@@ -30,7 +30,8 @@ absl::Status Cluster::StartServer(const std::string& config, const std::vector<s
   TW_RETURN_IF_ERROR(WriteFileAtomically(
       Path("server.textproto"),
       absl::StrCat(config, "\nstorage { directory: \"", state(), "\" }\n",
-                   "listen { federation: \"127.0.0.1:0\" control: \"127.0.0.1:0\" http: \"127.0.0.1:0\" }\n")));
+                   "listen { federation: \"127.0.0.1:0\" control: \"127.0.0.1:0\" http: \"127.0.0.1:0\" }\n",
+                   "security { insecure: true }\n")));
   ProcessSpec spec{
       "server", {JoinPath(bin_, "thinwire-server"), "--config", Path("server.textproto")}, {}, Path("server.log")};
   spec.command.insert(spec.command.end(), flags.begin(), flags.end());

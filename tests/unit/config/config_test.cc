@@ -15,6 +15,7 @@ constexpr char kBase[] = R"(run { rounds: 3 }
 storage { directory: "/tmp/x" }
 model { from_client_seed: 7 }
 plan { preset: PLAN_PRESET_FP32 }
+security { insecure: true }
 )";
 const std::string kMinimal = std::string(kBase) + "round { clients: 2 }\ntraining { learning_rate: 0.1 }\n";
 
@@ -73,13 +74,40 @@ training { batch_size: 4 learning_rate: -1 }
 
 TEST(Config, AMessageThatStandsTwiceIsRefusedSoThatNeitherIsLost) {
   EXPECT_THAT(ErrorOf(kMinimal + "round { clients: 3 }"),
-              AllOf(HasSubstr("server.textproto:7:"), HasSubstr("multiple times")));
+              AllOf(HasSubstr("server.textproto:8:"), HasSubstr("multiple times")));
 }
 
 TEST(Config, UnknownFieldsAndBrokenSyntaxNameTheLine) {
   EXPECT_THAT(ErrorOf("run { rounds: 1 }\nmodel { speed: 3 }"), AllOf(HasSubstr(":2:"), HasSubstr("speed")));
   EXPECT_THAT(ErrorOf("run { rounds: "), HasSubstr("server.textproto:1:"));
   EXPECT_THAT(ErrorOf("\x01\x02\x03"), HasSubstr("server.textproto:1:"));
+}
+
+std::string WithSecurity(const std::string& section) {
+  return "run { rounds: 3 }\nstorage { directory: '/tmp/x' }\nmodel { from_client_seed: 7 }\n"
+         "plan { preset: PLAN_PRESET_FP32 }\nround { clients: 2 }\n" +
+         section;
+}
+
+TEST(Config, PlaintextIsOnlyServedIfAskedFor) {
+  EXPECT_THAT(ErrorOf(WithSecurity("")), AllOf(HasSubstr("security: names no certificates"),
+                                               HasSubstr("thinwire certs"), HasSubstr("insecure: true")));
+  EXPECT_TRUE(ParseConfig(WithSecurity("security { insecure: true }"), "f").ok());
+  ConfigOverrides overrides;
+  overrides.insecure = true;
+  const absl::StatusOr<ServerConfig> config =
+      ParseConfig(WithSecurity("security { ca: 'a' certificate: 'b' key: 'c' }"), "f", overrides);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->proto.security().insecure());
+  EXPECT_EQ(config->proto.security().ca(), "");
+}
+
+TEST(Config, HalfOfWhatTlsNeedsIsRefusedAtItsLine) {
+  EXPECT_THAT(ErrorOf(WithSecurity("security {\n  ca: 'a'\n  certificate: 'b'\n}")),
+              HasSubstr("server.textproto:6: security.key: is missing"));
+  EXPECT_THAT(ErrorOf(WithSecurity("security {\n  ca: 'a'\n  insecure: true\n}")),
+              HasSubstr("server.textproto:8: security.insecure: contradicts"));
+  EXPECT_TRUE(ParseConfig(WithSecurity("security { ca: 'a' certificate: 'b' key: 'c' revoked: 'd' }"), "f").ok());
 }
 
 TEST(Config, SumsThatWouldLeaveTooFewBitsAreRefusedBeforeAnythingStarts) {

@@ -22,6 +22,7 @@ class DaemonTest : public testing::Test {
     flags_.config = directory_.Path("server.textproto");
     flags_.state_dir = directory_.Path("state");
     flags_.listen_federation = flags_.listen_control = flags_.listen_http = "127.0.0.1:0";
+    flags_.insecure = true;
     WriteConfig("PLAN_PRESET_FP32");
   }
   void WriteConfig(const std::string& preset) {

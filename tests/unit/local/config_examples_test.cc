@@ -24,7 +24,8 @@ TEST(ConfigExamplesTest, TheFullExampleGivesTheDefaults) {
   ASSERT_OK_AND_ASSIGN(const ServerConfig defaults,
                        ParseConfig("run { rounds: 100 } storage { directory: 'out/server' } round { clients: 10 }"
                                    "model { from_client_seed: 1 } plan { preset: PLAN_PRESET_S1E3M7 }"
-                                   "training { learning_rate: 0.05 } evaluation { every: 1 }",
+                                   "training { learning_rate: 0.05 } evaluation { every: 1 }"
+                                   "security { insecure: true }",
                                    "defaults"));
   v1::FederationConfig expected = defaults.proto;
   *expected.mutable_plan() = full.proto.plan();

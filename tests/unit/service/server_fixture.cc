@@ -41,7 +41,8 @@ absl::Status ServerFixture::TryStart(const std::string& more) {
       absl::StrCat("run { rounds: 1 seed: 3 }\nplan { preset: PLAN_PRESET_FP32 }\ntraining { learning_rate: 0.1 }\n",
                    "storage { directory: \"", directory_.Path("state"), "\" }\nmodel { ", model, " }\n",
                    "listen { federation: '127.0.0.1:0' control: '127.0.0.1:0' http: '127.0.0.1:0' }\n",
-                   "evaluation { every: 0 }\n", "round { clients: 1 }\naggregation { max_update_norm: 100000 }\n");
+                   "security { insecure: true }\n", "evaluation { every: 0 }\n",
+                   "round { clients: 1 }\naggregation { max_update_norm: 100000 }\n");
   // Later fields win, as they do when messages are merged.
   v1::FederationConfig base;
   v1::FederationConfig change;
