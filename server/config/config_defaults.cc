@@ -76,6 +76,14 @@ void ApplyToClient(v1::ClientConfig* client) {
   ApplyToDuration(client->mutable_retry_max(), client->has_retry_max(), 5, 0);
 }
 
+void ApplyToLimits(v1::LimitsConfig* limits) {
+  limits->set_clients(Or(limits->clients(), 10'000u));
+  limits->set_uploads(Or(limits->uploads(), 1024u));
+  limits->set_downloads(Or(limits->downloads(), 1024u));
+  limits->set_downloads_per_client(Or(limits->downloads_per_client(), 4u));
+  limits->set_spool_bytes(Or(limits->spool_bytes(), uint64_t{1} << 40));
+}
+
 }  // namespace
 
 void ApplyDefaults(v1::FederationConfig* config) {
@@ -89,6 +97,7 @@ void ApplyDefaults(v1::FederationConfig* config) {
   ApplyToTraining(config->mutable_training());
   ApplyToDuration(config->mutable_evaluation()->mutable_final_wait(), config->evaluation().has_final_wait(), 120, 0);
   ApplyToClient(config->mutable_client());
+  ApplyToLimits(config->mutable_limits());
 }
 
 }  // namespace thinwire

@@ -4,6 +4,9 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <string>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/rpc/grpc_status.h"
@@ -17,17 +20,17 @@ namespace thinwire {
 template <typename Response>
 class ChunkStream : public grpc::ServerWriteReactor<Response> {
  public:
-  explicit ChunkStream(ServiceParts* parts) : parts_(parts) {}
+  // `caller` is whose quota of downloads it counts to.
+  ChunkStream(ServiceParts* parts, std::string caller) : parts_(parts), caller_(std::move(caller)) {}
   ~ChunkStream() override {
-    if (counted_) --parts_->open_downloads;
+    if (counted_) parts_->downloads->Leave(caller_);
   }
 
   // Call once, after construction. The stream deletes itself when it is done.
   void Begin() {
+    const absl::Status room = parts_->downloads->Enter(caller_);
+    if (!room.ok()) return End(room);
     counted_ = true;
-    if (++parts_->open_downloads > kMaxOpenDownloads) {
-      return End(absl::ResourceExhaustedError("too many downloads are open: come back in a moment"));
-    }
     Schedule([this] { return Open(); });
   }
 
@@ -61,6 +64,7 @@ class ChunkStream : public grpc::ServerWriteReactor<Response> {
   }
   void End(const absl::Status& status) { this->Finish(ToGrpcStatus(status)); }
 
+  const std::string caller_;
   Response response_;
   bool counted_ = false;
 };

@@ -76,6 +76,17 @@ void ClientDesk::CancelAwait(const std::string& client, uint64_t call) {
   (void)driver_->TryRun([this, client, call] { driver_->CancelHeld(client, call); });
 }
 
+absl::Status ClientDesk::CheckRoom(const std::string& client) {
+  const size_t joined = parts_.clients->live(Role::kTrainer) + parts_.clients->live(Role::kEvaluator);
+  if (joined < parts_.config.proto.limits().clients() || parts_.clients->Find(client).has_value()) {
+    return absl::OkStatus();
+  }
+  const absl::Status full = absl::ResourceExhaustedError(
+      absl::StrCat(joined, " clients have joined, all that limits.clients allows: come back later"));
+  driver_->CountRefusal("too many clients", client, full);
+  return full;
+}
+
 absl::StatusOr<v1::JoinResponse> ClientDesk::JoinNow(const v1::JoinRequest& request) {
   const v1::FederationConfig& config = parts_.config.proto;
   const std::shared_ptr<const ModelSpec> model = parts_.models->spec();
@@ -84,6 +95,7 @@ absl::StatusOr<v1::JoinResponse> ClientDesk::JoinNow(const v1::JoinRequest& requ
     driver_->CountRefusal(verdict.refusal, CleanText(request.client_id()), verdict.status);
     return verdict.status;
   }
+  TW_RETURN_IF_ERROR(CheckRoom(verdict.client.id));
   spdlog::info("joined client={} role={} examples={} software=\"{}\"", verdict.client.id,
                verdict.client.role == Role::kTrainer ? "trainer" : "evaluator", verdict.client.examples,
                verdict.client.software);

@@ -52,6 +52,8 @@ class ClientDesk {
   template <typename T>
   void Decide(std::function<absl::StatusOr<T>()> decide, Reply<T> reply);
 
+  // RESOURCE_EXHAUSTED if nobody else may join.
+  absl::Status CheckRoom(const std::string& client);
   absl::StatusOr<v1::JoinResponse> JoinNow(const v1::JoinRequest& request);
   absl::StatusOr<v1::UploadStatusResponse> UploadStatusNow(const v1::UploadStatusRequest& request);
   absl::StatusOr<v1::ReportEvaluationResponse> ReportEvaluationNow(const v1::ReportEvaluationRequest& request);

@@ -46,6 +46,9 @@ FederationServer::FederationServer(const ServerOptions& options, StateDirectory 
       traffic_(&metrics_),
       peers_(options.config.proto.security(), &metrics_),
       clients_(options.config.lease),
+      uploads_(options.config.proto.limits().uploads()),
+      downloads_("downloads", options.config.proto.limits().downloads(),
+                 options.config.proto.limits().downloads_per_client()),
       workers_(WorkerThreads(), kMaxQueuedTasks),
       io_(kIoThreads, kMaxQueuedTasks),
       parts_{options.config,      options.clock,      state_.journal.get(),
@@ -62,6 +65,7 @@ FederationServer::FederationServer(const ServerOptions& options, StateDirectory 
   service_parts_.peers = &peers_;
   service_parts_.driver = &driver_;
   service_parts_.desk = &desk_;
+  service_parts_.downloads = &downloads_;
 }
 
 FederationServer::~FederationServer() { Shutdown(); }

@@ -19,6 +19,7 @@
 #include "server/service/peer_check.h"
 #include "server/service/run_driver.h"
 #include "server/service/state_directory.h"
+#include "server/service/stream_quota.h"
 
 namespace thinwire {
 
@@ -64,6 +65,7 @@ class FederationServer {
   ClientRegistry clients_;
   StatusBoard board_;
   OpenUploads uploads_;
+  StreamQuota downloads_;
   WorkerPool workers_;
   WorkerPool io_;
   RunParts parts_;

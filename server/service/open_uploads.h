@@ -24,10 +24,8 @@ class UploadStream {
 // Thread-safe. A stream must call Leave before it is destroyed.
 class OpenUploads {
  public:
-  // More than this many at once are refused: each may hold one chunk in memory.
-  static constexpr size_t kMaxOpen = 1024;
-
-  explicit OpenUploads(size_t limit = kMaxOpen) : limit_(limit) {}
+  // More than `limit` at once are refused: each may hold one chunk in memory.
+  explicit OpenUploads(size_t limit) : limit_(limit) {}
 
   // RESOURCE_EXHAUSTED at the limit, UNAVAILABLE after EndAll. An older upload of the same assignment is ended ABORTED:
   // its client has lost that connection, whether this machine knows it or not.

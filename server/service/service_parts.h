@@ -3,12 +3,14 @@
 #define THINWIRE_SERVER_SERVICE_SERVICE_PARTS_H_
 
 #include <atomic>
+#include <string>
 
 #include "absl/status/status.h"
 #include "server/service/client_desk.h"
 #include "server/service/peer_check.h"
 #include "server/service/run_driver.h"
 #include "server/service/run_parts.h"
+#include "server/service/stream_quota.h"
 
 namespace thinwire {
 
@@ -20,11 +22,8 @@ struct ServiceParts {
   PeerCheck* peers = nullptr;
   // Set when the server begins to shut down: streams end at their next chunk.
   std::atomic<bool> leaving{false};
-  // Streams from server to client; each may hold one chunk in memory.
-  std::atomic<int> open_downloads{0};
+  StreamQuota* downloads = nullptr;
 };
-
-constexpr int kMaxOpenDownloads = 1024;
 
 inline absl::Status ServerLeaving() { return absl::UnavailableError("the server is leaving: come back in a moment"); }
 

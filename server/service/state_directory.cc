@@ -70,6 +70,7 @@ absl::StatusOr<StateDirectory> OpenStateDirectory(const ServerConfig& config, Cl
   TW_ASSIGN_OR_RETURN(const SpoolContents contents, ContentsOfSpool(state.restored, state.journal.get()));
   SpoolOptions spool;
   spool.directory = JoinPath(directory, "spool");
+  spool.max_bytes = config.proto.limits().spool_bytes();
   TW_ASSIGN_OR_RETURN(state.spool, Spool::Open(spool, contents));
   return state;
 }

@@ -187,5 +187,20 @@ TEST_F(AdmissionTest, AClientThatLeavesOrFailsGivesItsPlaceBack) {
   EXPECT_EQ(failed.reason(), "client failed: out of ?memory??");
 }
 
+TEST_F(AdmissionTest, NoMoreClientsJoinThanTheLimitAndThoseInsideMayJoinAgain) {
+  Start("limits { clients: 2 } round { clients: 9 }");
+  TestClient a = Client("a");
+  TestClient b = Client("b");
+  TestClient c = Client("c");
+  ASSERT_THAT(a.Join(), IsOk());
+  ASSERT_THAT(b.Join(), IsOk());
+  EXPECT_THAT(c.Join(), StatusIs(absl::StatusCode::kResourceExhausted,
+                                 AllOf(HasSubstr("2 clients"), HasSubstr("limits.clients"))));
+  EXPECT_THAT(a.Join(), IsOk());
+  const v1::Status status = GetStatus();
+  ASSERT_EQ(status.refusals_size(), 1);
+  EXPECT_EQ(status.refusals(0).reason(), "too many clients");
+}
+
 }  // namespace
 }  // namespace thinwire

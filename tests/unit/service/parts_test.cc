@@ -12,6 +12,7 @@
 #include "server/service/model_difference.h"
 #include "server/service/open_uploads.h"
 #include "server/service/status_board.h"
+#include "server/service/stream_quota.h"
 #include "server/service/traffic_meter.h"
 #include "server/service/update_states.h"
 #include "tests/testing/status_matchers.h"
@@ -35,6 +36,19 @@ ClientInfo Trainer(const std::string& id) {
   info.id = id;
   info.examples = 5;
   return info;
+}
+
+TEST(StreamQuota, HasALimitInAllAndOneForEachClient) {
+  StreamQuota quota("downloads", 3, 2);
+  ASSERT_THAT(quota.Enter("a"), IsOk());
+  ASSERT_THAT(quota.Enter("a"), IsOk());
+  EXPECT_THAT(quota.Enter("a"), StatusIs(absl::StatusCode::kResourceExhausted,
+                                         AllOf(HasSubstr("'a' has 2"), HasSubstr("limits.downloads_per_client"))));
+  ASSERT_THAT(quota.Enter("b"), IsOk());
+  EXPECT_THAT(quota.Enter("c"), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("limits.downloads ")));
+  quota.Leave("a");
+  EXPECT_THAT(quota.Enter("c"), IsOk());
+  EXPECT_EQ(quota.open(), 3u);
 }
 
 TEST(Chunks, UploadsOfALargeRoundHoldNoMoreTogether) {
