@@ -43,14 +43,17 @@ Metrics::Metrics()
       run_state_(Gauges(registry_, "thinwire_run_state", "1 for the state that the run is in.")),
       clients_(Gauges(registry_, "thinwire_clients", "Clients whose lease runs.")),
       queue_depth_(Gauges(registry_, "thinwire_queue_depth", "Tasks waiting in a queue.")),
+      bits_per_parameter_(Gauges(registry_, "thinwire_payload_bits_per_parameter",
+                                 "Bits of the newest payload, frames and manifest included, over the model's values.")),
       round_(OneGauge(registry_, "thinwire_round", "The open round, or the last one.")),
       version_(OneGauge(registry_, "thinwire_model_version", "The newest published version of the model.")),
       wanted_(OneGauge(registry_, "thinwire_updates_wanted", "Updates that the open round waits for.")),
       received_(OneGauge(registry_, "thinwire_updates_received", "Updates of the open round that are durable.")),
       time_left_(OneGauge(registry_, "thinwire_round_time_left_seconds", "Time to the open round's deadline.")),
-      fold_(Seconds(registry_, "thinwire_fold_seconds", "Time to check an update and fold it in.")),
+      fold_(Seconds(registry_, "thinwire_fold_seconds", "Time to decode and check an update and fold it in.")),
       publish_(Seconds(registry_, "thinwire_publish_seconds",
-                       "Time to make a new version: strategy, weights, encoded downlink, all synced.")) {}
+                       "Time to make a new version: strategy, weights, encoded downlink, all synced.")),
+      encode_(Seconds(registry_, "thinwire_encode_seconds", "Time to encode and sync a version's downlink.")) {}
 
 void Metrics::AddPayloadBytes(Role role, Direction direction, uint64_t bytes) {
   payload_bytes_.Add({{"role", Name(role)}, {"direction", Name(direction)}}).Increment(static_cast<double>(bytes));
@@ -90,6 +93,11 @@ void Metrics::SetQueueDepth(const std::string& queue, size_t depth) {
 
 void Metrics::ObserveFold(absl::Duration time) { fold_.Observe(absl::ToDoubleSeconds(time)); }
 void Metrics::ObservePublish(absl::Duration time) { publish_.Observe(absl::ToDoubleSeconds(time)); }
+void Metrics::ObserveEncode(absl::Duration time) { encode_.Observe(absl::ToDoubleSeconds(time)); }
+
+void Metrics::SetBitsPerParameter(Direction direction, double bits) {
+  bits_per_parameter_.Add({{"direction", Name(direction)}}).Set(bits);
+}
 
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 

@@ -48,6 +48,10 @@ class Metrics {
   void ObserveFold(absl::Duration time);
   // Strategy, new weights, encoded downlink, all synced and journaled.
   void ObservePublish(absl::Duration time);
+  // The encoding of a version's downlink, which is part of publishing it.
+  void ObserveEncode(absl::Duration time);
+  // Of the newest payload in this direction: all its bits, over the model's values.
+  void SetBitsPerParameter(Direction direction, double bits);
 
   // Prometheus text format.
   std::string Text() const;
@@ -65,6 +69,7 @@ class Metrics {
   GaugeFamily& run_state_;
   GaugeFamily& clients_;
   GaugeFamily& queue_depth_;
+  GaugeFamily& bits_per_parameter_;
   prometheus::Gauge& round_;
   prometheus::Gauge& version_;
   prometheus::Gauge& wanted_;
@@ -72,6 +77,7 @@ class Metrics {
   prometheus::Gauge& time_left_;
   prometheus::Histogram& fold_;
   prometheus::Histogram& publish_;
+  prometheus::Histogram& encode_;
 };
 
 }  // namespace thinwire

@@ -1,5 +1,7 @@
 #include "server/service/federation_server.h"
 
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
@@ -66,11 +68,14 @@ FederationServer::FederationServer(const ServerOptions& options, StateDirectory 
   service_parts_.driver = &driver_;
   service_parts_.desk = &desk_;
   service_parts_.downloads = &downloads_;
+  state_.models->SetEncodeObserver([this](absl::Duration time) { metrics_.ObserveEncode(time); });
 }
 
 FederationServer::~FederationServer() { Shutdown(); }
 
 absl::Status FederationServer::Listen() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   const v1::ListenConfig& listen = parts_.config.proto.listen();
   TW_ASSIGN_OR_RETURN(federation_, Serve("listen.federation", listen.federation(), PeerRole::kClient,
                                          &federation_service_, &endpoints_.federation));

@@ -102,6 +102,7 @@ class RunDriver {
   void CarryOut(const FinishRun& effect);
   void CarryOut(const Dismiss& effect);
   void Published(const VersionRow& version, const std::vector<std::string>& consumed);
+  double BitsPerParameter(const PayloadRef& payload) const;
   void EvictStrangers();
   void ReleaseVersions();
   void SendBack(const std::string& client);

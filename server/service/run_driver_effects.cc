@@ -92,9 +92,15 @@ void RunDriver::CarryOut(const Fold& effect) {
     parts_.metrics->ObserveFold(parts_.clock->Now() - start);
     const std::string& id = update.assignment.id;
     if (!report.ok()) return Post(AssignmentFailed{id, absl::StrCat("bad update: ", report.status().message())});
+    parts_.metrics->SetBitsPerParameter(Direction::kUp, BitsPerParameter(update.payload));
     spdlog::debug("folded assignment={} examples={} norm={:.6g}", id, update.examples, report->norm);
     Post(UpdateFolded{id});
   });
+}
+
+double RunDriver::BitsPerParameter(const PayloadRef& payload) const {
+  const std::shared_ptr<const ModelSpec> spec = parts_.models->spec();
+  return spec == nullptr ? 0 : static_cast<double>(payload.bits()) / static_cast<double>(spec->total_count());
 }
 
 void RunDriver::CarryOut(const PublishInitial& effect) {
@@ -157,6 +163,7 @@ void RunDriver::Published(const VersionRow& version, const std::vector<std::stri
   if (broken_) return;
   spdlog::info("published version={} round={} updates={} payload_bytes={} fp32_payload_bytes={}", version.version,
                version.round, consumed.size(), version.downlink.total_size, version.fp32_downlink_size);
+  parts_.metrics->SetBitsPerParameter(Direction::kDown, BitsPerParameter(version.downlink));
   if (version.round > 0) {
     record_.RoundPublished();
     parts_.metrics->CountRound(RoundState::kPublished);

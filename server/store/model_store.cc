@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/tensor/safetensors.h"
 #include "server/aggregate/folder.h"
@@ -110,9 +111,11 @@ absl::Status ModelStore::WriteInitial(const ModelSpec& model, BlockSource& sourc
 }
 
 absl::Status ModelStore::EncodeDownlink(const ModelSpec& model, VersionRow* row) {
+  const Monotonic start = Clock::System()->Now();
   TW_ASSIGN_OR_RETURN(SafetensorsReader weights, SafetensorsReader::Open(Temporary(files_.Weights(*row))));
   const EncodeOptions options{Representation::kModel, options_.downlink, {}};
   TW_ASSIGN_OR_RETURN(row->downlink, EncodeDurably(model, options, weights, Temporary(files_.Payload(*row))));
+  encoded_(Clock::System()->Now() - start);
   TW_ASSIGN_OR_RETURN(row->fp32_downlink_size, MaxPayloadSize(model, Representation::kModel, CodecSpec::Fp32()));
   return absl::OkStatus();
 }

@@ -13,14 +13,17 @@
 #define THINWIRE_SERVER_STORE_MODEL_STORE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/base/mutex.h"
@@ -67,6 +70,8 @@ class ModelStore {
   // round failed. DATA_LOSS, naming the file and the way out, if no version is intact.
   static absl::StatusOr<std::unique_ptr<ModelStore>> Open(const ModelStoreOptions& options, Journal* journal);
   const RecoveryReport& recovery() const { return recovery_; }
+  // Told how long each encoding of a downlink took, its sync included. Call before the first version is made here.
+  void SetEncodeObserver(std::function<void(absl::Duration)> observer) { encoded_ = std::move(observer); }
 
   // nullptr until there are initial weights.
   std::shared_ptr<const ModelSpec> spec() const;
@@ -133,6 +138,7 @@ class ModelStore {
   const VersionFiles files_;
   Journal* const journal_;
   RecoveryReport recovery_;
+  std::function<void(absl::Duration)> encoded_ = [](absl::Duration) {};
   Mutex writing_;  // held by Import*, Publish and Retain throughout; taken before mutex_
   mutable Mutex mutex_;
   std::shared_ptr<const ModelSpec> spec_ TW_GUARDED_BY(mutex_);

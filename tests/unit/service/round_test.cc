@@ -46,6 +46,8 @@ TEST_F(RoundTest, TheNewModelIsTheMeanOfTheUpdatesWeightedByExamples) {
   EXPECT_THAT(model.floats[1], Each(1 + 2.5f));
   EXPECT_THAT(model.floats[2], Each(1 + 2.5f));
   EXPECT_THAT(model.ints[3], Each(9));  // the maximum
+  EXPECT_THAT(HttpGet("/metrics"), AllOf(HasSubstr("thinwire_encode_seconds_count 1"),
+                                         HasSubstr("thinwire_payload_bits_per_parameter{direction=\"down\"} 32.0")));
 }
 
 TEST_F(RoundTest, ClientsThatDoNotMoveLeaveEveryBitOfTheModel) {
@@ -195,7 +197,9 @@ TEST_F(RoundTest, WhatTheServerWaitsForIsInStatusAndMetrics) {
       HttpGet("/metrics"),
       AllOf(HasSubstr("thinwire_updates_wanted 2"), HasSubstr("thinwire_updates_received 1"),
             HasSubstr("thinwire_clients{role=\"trainer\"} 2"), HasSubstr("thinwire_run_state{state=\"running\"} 1"),
-            HasSubstr("thinwire_payload_bytes_total{direction=\"up\",role=\"trainer\"}")));
+            HasSubstr("thinwire_payload_bytes_total{direction=\"up\",role=\"trainer\"}"),
+            HasSubstr("thinwire_payload_bits_per_parameter{direction=\"up\"} 32.0"),
+            HasSubstr("thinwire_fold_seconds_count 1")));
 }
 
 }  // namespace
