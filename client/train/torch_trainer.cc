@@ -77,7 +77,7 @@ struct TensorData {
   static at::Tensor Input(const at::Tensor& images) { return images.to(at::kFloat).div_(255); }
 };
 
-class TorchTrainer : public Trainer {
+class TorchTrainer : public ImageTrainer {
  public:
   TorchTrainer(TorchTrainerOptions options, ModelInput input, at::Device device, std::shared_ptr<ImageModel> network,
                ModelSpec spec, Dataset train, Dataset test)
@@ -85,7 +85,8 @@ class TorchTrainer : public Trainer {
         input_(input),
         network_(std::move(network)),
         spec_(std::move(spec)),
-        train_(std::move(train), device),
+        device_(device),
+        train_(std::make_unique<TensorData>(std::move(train), device)),
         test_(std::move(test), device) {
     network_->to(device);
     for (const at::Tensor& tensor : network_->parameters()) {
@@ -94,7 +95,19 @@ class TorchTrainer : public Trainer {
   }
 
   const ModelSpec& model() const override { return spec_; }
-  uint64_t examples() const override { return train_.bytes.size(); }
+  uint64_t examples() const override { return train_->bytes.size(); }
+
+  absl::Status SetTrainingData(Dataset train) override {
+    TW_RETURN_IF_ERROR(train.Check());
+    if (train.empty() || train.shape != input_.shape || train.classes != input_.classes) {
+      return absl::InvalidArgumentError("the new training data are empty, or not of the data set that the model fits");
+    }
+    optimizer_ = RoundOptimizer();
+    return CatchTorch("taking data", [&] {
+      train_ = std::make_unique<TensorData>(std::move(train), device_);
+      return absl::OkStatus();
+    });
+  }
 
   absl::StatusOr<ModelState> Initialize(uint64_t seed) override {
     return CatchTorch("making weights", [&]() -> absl::StatusOr<ModelState> {
@@ -125,13 +138,13 @@ class TorchTrainer : public Trainer {
  private:
   absl::Status CheckBatch(uint32_t batch) const {
     const size_t least = network_->min_batch();
-    if (train_.bytes.empty()) {
+    if (train_->bytes.empty()) {
       return absl::FailedPreconditionError("this client has no training data; give it a data folder and a shard");
     }
-    if (batch >= least && train_.bytes.size() >= least) return absl::OkStatus();
+    if (batch >= least && train_->bytes.size() >= least) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat("model '", options_.model, "' trains on batches of at least ", least,
                                                    " samples; batch_size is ", batch, " and the client has ",
-                                                   train_.bytes.size(), " samples; raise both to ", least));
+                                                   train_->bytes.size(), " samples; raise both to ", least));
   }
 
   absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, ModelState* state) {
@@ -145,14 +158,14 @@ class TorchTrainer : public Trainer {
     const absl::Status finite = CheckFinite(*state);
     if (!finite.ok()) return Diverged(request, absl::StrCat("after training, ", finite.message()));
     optimizer_.Keep(request.options, std::move(optimizer));
-    return TrainResult{train_.bytes.size(), loss};
+    return TrainResult{train_->bytes.size(), loss};
   }
 
   // Returns the mean loss over the steps. `start` are the weights that the round began with.
   absl::StatusOr<double> RunSteps(const TrainRequest& request, const ModelState& start,
                                   torch::optim::Optimizer& optimizer) {
     const TrainingOptions& options = request.options;
-    BatchOrder order(train_.bytes.size(), options.batch_size, network_->min_batch(), request.seed);
+    BatchOrder order(train_->bytes.size(), options.batch_size, network_->min_batch(), request.seed);
     const uint64_t steps =
         options.local_steps > 0 ? options.local_steps : order.batches_per_epoch() * options.local_epochs;
     const std::vector<at::Tensor> anchors = options.proximal_mu > 0 ? Anchors(start) : std::vector<at::Tensor>();
@@ -173,10 +186,10 @@ class TorchTrainer : public Trainer {
               const std::vector<at::Tensor>& anchors, double proximal_mu) {
     const at::Tensor index =
         at::from_blob(const_cast<int64_t*>(samples.data()), {static_cast<int64_t>(samples.size())}, at::kLong)
-            .to(train_.labels.device());
+            .to(train_->labels.device());
     optimizer.zero_grad();
-    const at::Tensor logits = network_->Forward(TensorData::Input(train_.images.index_select(0, index)));
-    const at::Tensor loss = at::cross_entropy_loss(logits, train_.labels.index_select(0, index).to(at::kLong));
+    const at::Tensor logits = network_->Forward(TensorData::Input(train_->images.index_select(0, index)));
+    const at::Tensor loss = at::cross_entropy_loss(logits, train_->labels.index_select(0, index).to(at::kLong));
     loss.backward();
     Pull(anchors, proximal_mu);
     optimizer.step();
@@ -229,7 +242,8 @@ class TorchTrainer : public Trainer {
   const ModelInput input_;
   const std::shared_ptr<ImageModel> network_;
   const ModelSpec spec_;
-  const TensorData train_;
+  const at::Device device_;
+  std::unique_ptr<const TensorData> train_;
   const TensorData test_;
   std::vector<at::Tensor> weights_;  // the trainable ones, shared with network_
   RoundOptimizer optimizer_;
@@ -251,14 +265,14 @@ absl::StatusOr<ModelInput> InputOf(const Dataset& train, const Dataset& test) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOptions& options, Dataset train,
-                                                          Dataset test) {
+absl::StatusOr<std::unique_ptr<ImageTrainer>> MakeTorchTrainer(const TorchTrainerOptions& options, Dataset train,
+                                                               Dataset test) {
   TW_RETURN_IF_ERROR(ConfigureTorchThreads(options.threads));
   if (options.evaluation_batch == 0) return absl::InvalidArgumentError("evaluation_batch is 0, it must be at least 1");
   TW_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
   TW_ASSIGN_OR_RETURN(const ModelInput input, InputOf(train, test));
   return CatchTorch(absl::StrCat("building model '", options.model, "'"),
-                    [&]() -> absl::StatusOr<std::unique_ptr<Trainer>> {
+                    [&]() -> absl::StatusOr<std::unique_ptr<ImageTrainer>> {
                       TW_ASSIGN_OR_RETURN(auto network, MakeImageModel(options.model, input));
                       TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
                       return std::make_unique<TorchTrainer>(options, input, device, std::move(network), std::move(spec),

@@ -27,6 +27,14 @@ struct TorchTrainerOptions {
 //            1,152 BatchNorm statistics and seven counters)
 std::vector<std::string> TorchModelNames();
 
+// Its training data can be replaced between calls: for a simulator, whose clients take turns at one model in memory.
+class ImageTrainer : public Trainer {
+ public:
+  // Afterwards it is as if it had been made with `train`: moments that an optimiser kept are gone. INVALID_ARGUMENT if
+  // `train` is empty, or of another shape or number of classes than the data that it was made with.
+  virtual absl::Status SetTrainingData(Dataset train) = 0;
+};
+
 // A trainer whose model fits the data: `train` for the role of trainer, `test` for the role of evaluator; either may be
 // empty, if not both. Inputs are scaled to [0, 1]; the loss is cross entropy.
 //
@@ -39,8 +47,8 @@ std::vector<std::string> TorchModelNames();
 //
 // INVALID_ARGUMENT, naming value and choices, if model, device or data make no sense; FAILED_PRECONDITION if this
 // LibTorch lacks the device.
-absl::StatusOr<std::unique_ptr<Trainer>> MakeTorchTrainer(const TorchTrainerOptions& options, Dataset train,
-                                                          Dataset test);
+absl::StatusOr<std::unique_ptr<ImageTrainer>> MakeTorchTrainer(const TorchTrainerOptions& options, Dataset train,
+                                                               Dataset test);
 
 }  // namespace thinwire
 

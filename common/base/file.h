@@ -15,6 +15,11 @@
 
 namespace thinwire {
 
+// From now on Sync and SyncDirectory return at once, in the whole process: for simulations and benchmarks, whose state
+// a power loss may take. Call before other threads start.
+void DisableSync();
+bool SyncDisabled();
+
 // An open file, closed on destruction. Reads and writes at explicit offsets: several threads may read at once; writers
 // to disjoint ranges too.
 class File {

@@ -18,7 +18,7 @@
 namespace thinwire {
 
 // kUp: from the side that dialled to the side that listens.
-enum class Direction { kUp = 0, kDown = 1 };
+enum class WireDirection { kUp = 0, kDown = 1 };
 
 // One direction of the wire that all connections of a proxy share.
 struct ProxyLink {
@@ -45,7 +45,7 @@ class ProxyConnection {
   // How long until bytes that wait for time, not for a socket, can move on. nullopt: none do.
   std::optional<absl::Duration> Wait(Monotonic now, const ProxyLinks& links) const;
   void Reset();
-  uint64_t carried(Direction direction) const { return pipes_[static_cast<size_t>(direction)].carried; }
+  uint64_t carried(WireDirection direction) const { return pipes_[static_cast<size_t>(direction)].carried; }
 
  private:
   struct Pipe {

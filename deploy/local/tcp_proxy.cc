@@ -101,8 +101,8 @@ void TcpProxy::PumpAll(const std::vector<pollfd>& seen) {
     const size_t at = kConnectionsAt + 2 * i;
     const Outcome outcome = slot.connection.Pump({seen[at], seen[at + 1]}, now, &links_);
     if (slot.record >= dropped_records_) {
-      records_[slot.record - dropped_records_] = {slot.connection.carried(Direction::kUp),
-                                                  slot.connection.carried(Direction::kDown)};
+      records_[slot.record - dropped_records_] = {slot.connection.carried(WireDirection::kUp),
+                                                  slot.connection.carried(WireDirection::kDown)};
     }
     if (outcome == Outcome::kCut) {
       ResetAll();
@@ -169,7 +169,7 @@ absl::Status TcpProxy::SetUpstream(absl::string_view upstream) {
   return absl::OkStatus();
 }
 
-void TcpProxy::CutAfter(Direction direction, uint64_t bytes) {
+void TcpProxy::CutAfter(WireDirection direction, uint64_t bytes) {
   MutexLock lock(mutex_);
   for (ProxyLink& each : links_) each.cut_after.reset();
   link(direction).cut_after = std::max<uint64_t>(bytes, 1);
@@ -188,18 +188,18 @@ void TcpProxy::RefuseNew(bool refuse) {
   refuse_ = refuse;
 }
 
-void TcpProxy::SetDelay(Direction direction, absl::Duration delay) {
+void TcpProxy::SetDelay(WireDirection direction, absl::Duration delay) {
   MutexLock lock(mutex_);
   link(direction).delay = delay;
 }
 
-void TcpProxy::SetRate(Direction direction, uint64_t bytes_per_second) {
+void TcpProxy::SetRate(WireDirection direction, uint64_t bytes_per_second) {
   MutexLock lock(mutex_);
   link(direction).bucket.SetRate(bytes_per_second, Now());
   Wake();
 }
 
-bool TcpProxy::WaitUntilCarried(Direction direction, uint64_t bytes, absl::Duration timeout) const {
+bool TcpProxy::WaitUntilCarried(WireDirection direction, uint64_t bytes, absl::Duration timeout) const {
   MutexLock lock(mutex_);
   return WaitFor(links_[static_cast<size_t>(direction)].carried, bytes, timeout);
 }

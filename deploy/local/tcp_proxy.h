@@ -52,17 +52,17 @@ class TcpProxy {
 
   // Resets every connection once, as soon as `bytes` (at least 1) more have passed in `direction`. Bytes under way
   // in the other direction are lost. New connections pass. A second call replaces the first.
-  void CutAfter(Direction direction, uint64_t bytes);
+  void CutAfter(WireDirection direction, uint64_t bytes);
   void CutNow();
   // New connections are reset at once.
   void RefuseNew(bool refuse);
   // Holds every byte back by `delay`, one way.
-  void SetDelay(Direction direction, absl::Duration delay);
+  void SetDelay(WireDirection direction, absl::Duration delay);
   // All connections together; 0 = no limit.
-  void SetRate(Direction direction, uint64_t bytes_per_second);
+  void SetRate(WireDirection direction, uint64_t bytes_per_second);
 
   // Waits until that many bytes have passed in `direction` since the start; false after `timeout`.
-  bool WaitUntilCarried(Direction direction, uint64_t bytes, absl::Duration timeout) const;
+  bool WaitUntilCarried(WireDirection direction, uint64_t bytes, absl::Duration timeout) const;
   // Waits until that many cuts have happened since the start; false after `timeout`.
   bool WaitUntilCut(uint64_t cuts, absl::Duration timeout) const;
 
@@ -84,7 +84,7 @@ class TcpProxy {
   bool WaitFor(const uint64_t& counter, uint64_t value, absl::Duration timeout) const TW_REQUIRES(mutex_);
   // Makes the loop look at changed settings.
   void Wake() const;
-  ProxyLink& link(Direction direction) TW_REQUIRES(mutex_) { return links_[static_cast<size_t>(direction)]; }
+  ProxyLink& link(WireDirection direction) TW_REQUIRES(mutex_) { return links_[static_cast<size_t>(direction)]; }
 
   const UniqueFd listener_;
   const UniqueFd wake_;

@@ -73,7 +73,7 @@ absl::Status Configure(Database& db) {
     return absl::InternalError(absl::StrCat(db.path(), " cannot be put in write-ahead mode, it stays in '", mode,
                                             "'; is its file system a network one?"));
   }
-  return db.Execute("PRAGMA synchronous = FULL");
+  return db.Execute(SyncDisabled() ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL");
 }
 
 std::string FolderOf(const std::string& path) {

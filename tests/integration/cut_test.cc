@@ -16,8 +16,8 @@ class CutTest : public FederationTest {
   // Rounds of one client over a link of about 16 MB/s, so that a connection is cut in the middle of a payload.
   void Start(int rounds) {
     ASSERT_THAT(cluster_.StartServer(Config(rounds, 1, kFp32)), IsOk());
-    cluster_.proxy().SetRate(Direction::kUp, 16 << 20);
-    cluster_.proxy().SetRate(Direction::kDown, 16 << 20);
+    cluster_.proxy().SetRate(WireDirection::kUp, 16 << 20);
+    cluster_.proxy().SetRate(WireDirection::kDown, 16 << 20);
     StartEchoClients(1, kParameters);
   }
   void ExpectCompleted() {
@@ -33,7 +33,7 @@ TEST_F(CutTest, AnUploadGoesOnWhereItBroke) {
   // The initial weights take 8 MB up; the update's 8 MB are cut three times.
   for (uint64_t cut = 1; cut <= 3; ++cut) {
     const uint64_t passed = 8'000'000 + cut * 2'000'000;
-    ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(Direction::kUp, passed, absl::Seconds(60))) << cluster_.Logs();
+    ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(WireDirection::kUp, passed, absl::Seconds(60))) << cluster_.Logs();
     cluster_.proxy().CutNow();
   }
   ExpectCompleted();
@@ -45,7 +45,7 @@ TEST_F(CutTest, AnUploadGoesOnWhereItBroke) {
 TEST_F(CutTest, ADownloadGoesOnWhereItBroke) {
   Start(1);
   for (uint64_t cut = 1; cut <= 3; ++cut) {
-    ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(Direction::kDown, cut * 2'000'000, absl::Seconds(60)))
+    ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(WireDirection::kDown, cut * 2'000'000, absl::Seconds(60)))
         << cluster_.Logs();
     cluster_.proxy().CutNow();
   }
@@ -57,7 +57,7 @@ TEST_F(CutTest, ADownloadGoesOnWhereItBroke) {
 
 TEST_F(CutTest, AClientKilledInMidUploadSendsTheRestAfterItsRestart) {
   Start(1);
-  ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(Direction::kUp, 13'000'000, absl::Seconds(60))) << cluster_.Logs();
+  ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(WireDirection::kUp, 13'000'000, absl::Seconds(60))) << cluster_.Logs();
   cluster_.KillClient(0);
   ASSERT_THAT(cluster_.StartClient("c0", {"--task=echo", "--echo-parameters=2000000"}), IsOk());
   ExpectCompleted();

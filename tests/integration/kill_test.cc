@@ -64,10 +64,10 @@ INSTANTIATE_TEST_SUITE_P(FailPoints, KillTest, testing::ValuesIn(Passages()), Te
 TEST_F(FederationTest, TheServerKilledInMidUploadKeepsTheBytesItHad) {
   const std::string config = Config(1, 1, kFp32);
   ASSERT_THAT(cluster_.StartServer(config), IsOk());
-  cluster_.proxy().SetRate(Direction::kUp, 16 << 20);
+  cluster_.proxy().SetRate(WireDirection::kUp, 16 << 20);
   StartEchoClients(1, 2'000'000);
   // 8 MB of initial weights, then 4 of the update's 8 MB.
-  ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(Direction::kUp, 12'000'000, absl::Seconds(60))) << cluster_.Logs();
+  ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(WireDirection::kUp, 12'000'000, absl::Seconds(60))) << cluster_.Logs();
   cluster_.KillServer();
   ASSERT_THAT(cluster_.StartServer(config), IsOk());
   ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
@@ -80,7 +80,7 @@ TEST_F(FederationTest, AClientThatDiesIsDroppedAndTheRoundClosesWithItsQuorum) {
   sections.round = "min_updates: 2 deadline { seconds: 6 }";
   sections.client = "heartbeat_interval { nanos: 200000000 } lease { seconds: 2 }";
   ASSERT_THAT(cluster_.StartServer(Config(2, 3, kFp32, sections)), IsOk());
-  cluster_.proxy().SetRate(Direction::kUp, 2 << 20);
+  cluster_.proxy().SetRate(WireDirection::kUp, 2 << 20);
   StartEchoClients(3, 300'000);
   ASSERT_OK_AND_ASSIGN(const v1::Status training, cluster_.AwaitStatus([](const v1::Status& now) {
     return now.round() == 1 && now.round_state() == v1::ROUND_STATE_TRAINING;

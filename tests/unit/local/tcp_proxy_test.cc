@@ -98,7 +98,7 @@ TEST_F(TcpProxyTest, BytesArriveUnchangedAndAreCountedPerConnectionAndDirection)
   EXPECT_EQ(Receive(second.server, 2).bytes, "hi");
   SendAll(first.server, "good day");
   EXPECT_EQ(Receive(first.client, 8).bytes, "good day");
-  ASSERT_TRUE(proxy_->WaitUntilCarried(Direction::kDown, 8, kPatience));
+  ASSERT_TRUE(proxy_->WaitUntilCarried(WireDirection::kDown, 8, kPatience));
   const ProxyStats stats = proxy_->stats();
   EXPECT_EQ(stats.total.up, 7u);
   EXPECT_EQ(stats.total.down, 8u);
@@ -113,7 +113,7 @@ TEST_F(TcpProxyTest, AReaderThatLagsStopsTheSenderAndLosesNothing) {
   const std::string bytes = Pattern(12 << 20);
   Pair pair = Connect();
   std::thread sender([&] { SendAll(pair.client, bytes); });
-  ASSERT_TRUE(proxy_->WaitUntilCarried(Direction::kUp, 1, kPatience));
+  ASSERT_TRUE(proxy_->WaitUntilCarried(WireDirection::kUp, 1, kPatience));
   const Received received = Receive(pair.server, bytes.size());
   sender.join();
   EXPECT_TRUE(received.bytes == bytes);
@@ -135,7 +135,7 @@ TEST_F(TcpProxyTest, TheEndOfDataPassesWhileTheOtherDirectionStaysOpen) {
 TEST_F(TcpProxyTest, ACutComesAfterExactlyTheBytesAskedForAndHitsAllConnections) {
   Pair first = Connect();
   Pair second = Connect();
-  proxy_->CutAfter(Direction::kUp, 1000);
+  proxy_->CutAfter(WireDirection::kUp, 1000);
   SendAll(first.client, Pattern(5000));
   ASSERT_TRUE(proxy_->WaitUntilCut(1, kPatience));
   EXPECT_EQ(Receive(first.server, 5000).bytes, Pattern(5000).substr(0, 1000));
@@ -146,7 +146,7 @@ TEST_F(TcpProxyTest, ACutComesAfterExactlyTheBytesAskedForAndHitsAllConnections)
 }
 
 TEST_F(TcpProxyTest, ACutHappensOnceAndCountsOnlyItsDirection) {
-  proxy_->CutAfter(Direction::kDown, 10);
+  proxy_->CutAfter(WireDirection::kDown, 10);
   Pair pair = Connect();
   SendAll(pair.client, Pattern(100));
   EXPECT_EQ(Receive(pair.server, 100).bytes.size(), 100u);
@@ -192,8 +192,8 @@ TEST_F(TcpProxyTest, AConnectionToAnAbsentServerIsResetAndOneToItsSuccessorPasse
 }
 
 TEST_F(TcpProxyTest, ALimitedRateAndADelayLoseNothing) {
-  proxy_->SetRate(Direction::kUp, 4 << 20);
-  proxy_->SetDelay(Direction::kDown, absl::Milliseconds(5));
+  proxy_->SetRate(WireDirection::kUp, 4 << 20);
+  proxy_->SetDelay(WireDirection::kDown, absl::Milliseconds(5));
   const std::string bytes = Pattern(400'000);
   Pair pair = Connect();
   std::thread sender([&] { SendAll(pair.client, bytes); });

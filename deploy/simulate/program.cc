@@ -1,0 +1,90 @@
+#include "deploy/simulate/program.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "client/daemon/stop_signals.h"
+#include "common/base/file.h"
+#include "common/base/status_macros.h"
+#include "common/codec/float_environment.h"
+#include "deploy/local/progress.h"
+#include "deploy/local/run_demo.h"
+#include "deploy/simulate/echo_task.h"
+#include "deploy/simulate/simulation.h"
+#include "deploy/simulate/usage.h"
+
+namespace thinwire {
+namespace {
+
+enum ExitCode { kDone = 0, kRunFailed = 1, kWrongUsage = 2, kMissing = 3, kInterrupted = 130 };
+
+int Fail(const absl::Status& status, int code) {
+  std::fprintf(stderr, "thinwire-simulate: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return kWrongUsage;
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
+      return kMissing;
+    default:
+      return kRunFailed;
+  }
+}
+
+int ExitCodeOf(const SimulationReport& report) {
+  if (report.state == "COMPLETED") return kDone;
+  return report.state == "STOPPED" ? kInterrupted : kRunFailed;
+}
+
+// The server's log, which on a terminal would drown the progress.
+void SetUpLog(const std::string& path) {
+  auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, /*truncate=*/true);
+  auto logger = std::make_shared<spdlog::logger>("thinwire-simulate", std::move(sink));
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  logger->flush_on(spdlog::level::warn);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+absl::StatusOr<SimulationReport> Simulate(SimulationOptions options, const ClassifyTaskFactory& make_classify_task) {
+  TW_RETURN_IF_ERROR(CheckFloatEnvironment());
+  TW_ASSIGN_OR_RETURN(const std::unique_ptr<SimulationTask> task,
+                      options.task == "echo" ? MakeEchoTask(options) : make_classify_task(options));
+  if (options.no_sync) DisableSync();
+  TW_ASSIGN_OR_RETURN(options.state, FreshDirectory(options.state));
+  SetUpLog(JoinPath(options.state, "simulate.log"));
+  std::FILE* const out = options.format == "json" ? stderr : stdout;
+  Progress progress(out, isatty(fileno(out)) != 0);
+  Simulation simulation(options, task.get(), &progress);
+  const StopSignals signals([&simulation] { simulation.RequestStop(); });
+  TW_ASSIGN_OR_RETURN(const SimulationReport report, simulation.Run());
+  spdlog::default_logger()->flush();
+  TW_RETURN_IF_ERROR(WriteFileAtomically(JoinPath(report.directory, "result.json"), ToJson(report)));
+  return report;
+}
+
+}  // namespace
+
+int RunSimulationProgram(const std::vector<std::string>& arguments, const ClassifyTaskFactory& make_classify_task) {
+  const absl::StatusOr<SimulationOptions> options = ParseSimulationOptions(arguments);
+  if (!options.ok()) return Fail(options.status(), kWrongUsage);
+  if (options->help) {
+    std::fputs(kSimulateUsage, stdout);
+    return kDone;
+  }
+  BlockStopSignals();
+  const absl::StatusOr<SimulationReport> report = Simulate(*options, make_classify_task);
+  if (!report.ok()) return Fail(report.status(), ExitCodeOf(report.status()));
+  std::fputs((options->format == "json" ? ToJson(*report) : "\n" + ToText(*report)).c_str(), stdout);
+  return ExitCodeOf(*report);
+}
+
+}  // namespace thinwire

@@ -1,0 +1,185 @@
+#include "deploy/simulate/virtual_clients.h"
+
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <future>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "client/rpc/federation_convert.h"
+#include "client/session/state_folder.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/rng.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+// States come by the thousand: only trouble is worth a line.
+class TroubleObserver : public SessionObserver {
+ public:
+  explicit TroubleObserver(std::string client) : client_(std::move(client)) {}
+  void OnState(SessionState, const std::string&) override {}
+  void OnTrouble(const absl::Status& error, const std::string& next) override {
+    spdlog::warn("trouble client={} error=\"{}\" next=\"{}\"", client_, error.ToString(), next);
+  }
+  void OnProgress(const std::string&) override {}
+
+ private:
+  const std::string client_;
+};
+
+// What another client left in the worker's folder is not this one's.
+absl::StatusOr<StateFolder> FreshFolder(const std::string& path, const std::string& client) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return absl::InternalError(absl::StrCat("cannot clear ", path, ": ", error.message()));
+  return StateFolder::Open(path, client);
+}
+
+}  // namespace
+
+VirtualClients::VirtualClients(VirtualClientsOptions options, const SimulationTask* task, EmbeddedServer* server)
+    : options_(std::move(options)), task_(task), server_(server) {}
+
+VirtualClients::~VirtualClients() { Stop(); }
+
+std::string VirtualClients::NameOf(ClientIndex client) const {
+  return IsEvaluator(client) ? absl::StrCat("evaluator-", client - options_.trainers)
+                             : absl::StrCat("trainer-", client);
+}
+
+absl::Status VirtualClients::Start() {
+  workers_.resize(options_.threads);
+  for (uint32_t i = 0; i < options_.threads; ++i) {
+    TW_ASSIGN_OR_RETURN(workers_[i].trainer, task_->MakeWorkerTrainer());
+    workers_[i].folder = JoinPath(options_.directory, absl::StrCat("worker-", i));
+  }
+  const ClientIndex everybody = options_.trainers + options_.threads;
+  for (ClientIndex client = 0; client < everybody; ++client) TW_RETURN_IF_ERROR(Join(client));
+  for (Worker& worker : workers_) worker.thread = std::thread([this, &worker] { Loop(&worker); });
+  const bool taken = server_->driver().TryRun([this, everybody] {
+    for (ClientIndex client = 0; client < everybody; ++client) WaitOnDriver(client);
+  });
+  return taken ? absl::OkStatus() : absl::UnavailableError("the server is leaving");
+}
+
+absl::Status VirtualClients::Join(ClientIndex client) {
+  JoinRequest request;
+  request.client_id = NameOf(client);
+  request.role = IsEvaluator(client) ? ClientRole::kEvaluator : ClientRole::kTrainer;
+  request.examples = IsEvaluator(client) ? 0 : task_->examples(client);
+  request.model = task_->model();
+  const v1::JoinRequest proto = ToProto(request);
+  std::promise<absl::StatusOr<v1::JoinResponse>> reply;
+  server_->desk().Join(proto, [&reply](auto answer) { reply.set_value(std::move(answer)); });
+  TW_ASSIGN_OR_RETURN(const v1::JoinResponse response, reply.get_future().get());
+  if (client == 0) {
+    TW_ASSIGN_OR_RETURN(joined_, FromProto(response));
+  }
+  return absl::OkStatus();
+}
+
+void VirtualClients::WaitOnDriver(ClientIndex client) {
+  if (!server_->driver().admission().ok()) return;
+  server_->driver().Hold({0, NameOf(client), [this, client](auto answer) { Answered(client, std::move(answer)); }});
+}
+
+void VirtualClients::Answered(ClientIndex client, absl::StatusOr<v1::AwaitAssignmentResponse> answer) {
+  if (!answer.ok()) return;  // the server is leaving
+  const absl::StatusOr<AwaitReply> reply = FromProto(*answer);
+  if (!reply.ok()) return Fail(reply.status());
+  if (std::holds_alternative<ComeBack>(*reply)) {
+    // Not from within the step that has sent it back.
+    (void)server_->driver().TryRun([this, client] { WaitOnDriver(client); });
+  }
+  const auto* const assignment = std::get_if<Assignment>(&*reply);
+  if (assignment == nullptr) return;
+  MutexLock lock(mutex_);
+  // Evaluations first: rounds must not outrun them, or the server would skip some.
+  IsEvaluator(client) ? queue_.push_front({client, *assignment}) : queue_.push_back({client, *assignment});
+  changed_.NotifyOne();
+}
+
+std::optional<VirtualClients::Work> VirtualClients::NextWork() {
+  MutexLock lock(mutex_);
+  while (queue_.empty() && !stopping_) changed_.Wait(mutex_);
+  if (stopping_) return std::nullopt;
+  Work work = std::move(queue_.front());
+  queue_.pop_front();
+  return work;
+}
+
+void VirtualClients::Loop(Worker* worker) {
+  while (const std::optional<Work> work = NextWork()) {
+    const absl::Status status = TakeTurn(*work, worker);
+    if (!status.ok()) Fail(status);
+  }
+}
+
+absl::Status VirtualClients::TakeTurn(const Work& work, Worker* worker) {
+  const ClientIndex client = work.client;
+  const ClientRole role = IsEvaluator(client) ? ClientRole::kEvaluator : ClientRole::kTrainer;
+  TW_ASSIGN_OR_RETURN(Trainer* const trainer,
+                      IsEvaluator(client) ? worker->trainer->ForEvaluation() : worker->trainer->ForTraining(client));
+  TW_ASSIGN_OR_RETURN(const StateFolder folder, FreshFolder(worker->folder, NameOf(client)));
+  MemoryFederationApi api(server_,
+                          {NameOf(client), role, joined_, work.assignment, [this, client] { WaitOnDriver(client); }});
+  RealSleeper sleeper, heartbeat_sleeper;
+  TroubleObserver observer(NameOf(client));
+  const SessionSummary summary =
+      RunSession(role, {&api, trainer, &folder, Clock::System(), &sleeper, &heartbeat_sleeper, &observer}, worker);
+  if (summary.end == SessionEnd::kRefused || summary.end == SessionEnd::kGaveUp) {
+    return absl::InternalError(absl::StrCat("client ", NameOf(client), ": ", summary.reason));
+  }
+  if (!api.awaits_next()) (void)server_->driver().TryRun([this, client] { WaitOnDriver(client); });
+  return absl::OkStatus();
+}
+
+SessionSummary VirtualClients::RunSession(ClientRole role, const SessionParts& parts, Worker* worker) {
+  SessionOptions options;
+  options.role = role;
+  options.server = "of the simulation";
+  options.max_rounds = 1;
+  options.retry_seed = DeriveKey({KeyWord("retry"), KeyWord(parts.state->client_id())});
+  ClientSession session(options, parts);
+  {
+    MutexLock lock(mutex_);
+    worker->session = &session;
+    if (stopping_) session.RequestStop();
+  }
+  SessionSummary summary = session.Run();
+  MutexLock lock(mutex_);
+  worker->session = nullptr;
+  return summary;
+}
+
+void VirtualClients::Fail(const absl::Status& status) {
+  {
+    MutexLock lock(mutex_);
+    if (failed_ || stopping_) return;
+    failed_ = true;
+  }
+  spdlog::error("a client cannot go on error=\"{}\"", status.ToString());
+  options_.failed(status);
+}
+
+void VirtualClients::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    for (const Worker& worker : workers_) {
+      if (worker.session != nullptr) worker.session->RequestStop();
+    }
+    changed_.NotifyAll();
+  }
+  for (Worker& worker : workers_) {
+    if (worker.thread.joinable()) worker.thread.join();
+  }
+}
+
+}  // namespace thinwire
