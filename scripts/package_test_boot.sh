@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Part of package_test.sh, inside the booted root: the packages' services at work. The dependencies are installed, the
+# packages are not; there is no network but loopback.
+set -euo pipefail
+trap 'echo "failed: line $LINENO" >&2; journalctl --no-pager -n 60 -u "thinwire*" >&2' ERR
+say() { printf '==> %s\n' "$*"; }
+await() {
+  local limit=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    [ "$SECONDS" -lt "$limit" ] || { echo "$what: not within the time" >&2; return 1; }
+    sleep 0.2
+  done
+}
+status() { thinwire status --format json 2>/dev/null | sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" || true; }
+is() { [ "$(status "$1")" = "$2" ]; }
+restarted() { [ "$(systemctl show -P NRestarts thinwire-server)" = 1 ] && [ -n "$(status state)" ]; }
+inactive() { [ "$(systemctl is-active "$1")" = inactive ]; }
+
+say "Installing under systemd"
+dpkg -i /root/packages/*.deb >/dev/null
+inactive thinwire-server  # it waits for its configuration
+
+sed -i 's/rounds: 100/rounds: 4/' /etc/thinwire/server.textproto
+sed -i 's|^THINWIRE_CLIENT_FLAGS=.*|THINWIRE_CLIENT_FLAGS="--task classify --model mlp --data /srv/data --samples 1000"|' \
+  /etc/default/thinwire-client
+flags=$(sed -n 's/^THINWIRE_CLIENT_FLAGS="\(.*\)"/\1/p' /etc/default/thinwire-client)
+echo "THINWIRE_CLIENT_FLAGS=\"$flags --shard 0/2\"" >/etc/thinwire/client-a.env
+echo "THINWIRE_CLIENT_FLAGS=\"$flags --shard 1/2\"" >/etc/thinwire/client-b.env
+echo "THINWIRE_CLIENT_FLAGS=\"$flags --role evaluator\"" >/etc/thinwire/client-judge.env
+systemctl --quiet enable --now thinwire-server
+await 20 "the server answers" is state RUN_STATE_INITIALIZING
+systemctl --quiet enable --now thinwire-client@a thinwire-client@b thinwire-client@judge
+await 60 "the first round" is round_state ROUND_STATE_TRAINING
+say "Training; killing the server"
+systemctl kill --signal=KILL --kill-whom=main thinwire-server
+await 30 "systemd starts it again" restarted
+await 200 "the run completes" is state RUN_STATE_COMPLETED
+thinwire rounds
+thinwire export --out /root/model.safetensors
+test -s /root/model.safetensors
+await 30 "clients end with the run" inactive thinwire-client@a
+ps -o user= -C thinwire-server | grep -qx thinwire
+test -O /root && test "$(stat -c %U /var/lib/thinwire-client/a)" = thinwire-client
+
+say "Upgrading in place"
+before=$(systemctl show -P MainPID thinwire-server)
+dpkg -i /root/packages/*.deb >/dev/null
+[ "$(systemctl show -P MainPID thinwire-server)" != "$before" ]  # the new program runs
+await 20 "the upgraded server answers" is state RUN_STATE_COMPLETED
+grep -q 'rounds: 4' /etc/thinwire/server.textproto  # the operator's file is kept
+
+say "Removing and purging while it runs"
+dpkg --remove thinwire-server thinwire-client thinwire >/dev/null
+! pgrep -f /usr/bin/thinwire- >/dev/null
+test -d /var/lib/thinwire-server
+dpkg --purge thinwire-server thinwire-client thinwire >/dev/null
+test ! -e /var/lib/thinwire-server && test ! -e /var/lib/thinwire-client && test ! -e /etc/thinwire
+[ -z "$(systemctl list-unit-files --no-legend 'thinwire*')" ]
+say "Services: passed"
