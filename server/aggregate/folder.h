@@ -25,11 +25,13 @@ struct FoldRequest {
   const PayloadReader* base = nullptr;  // R, the downlink payload of the round's version; must outlive the call
   Digest base_id;                       // what the update's manifest must name
   uint64_t weight = 0;
-  double max_norm = 0;  // L2 over trainable tensors
+  double max_norm = 0;   // L2 over trainable tensors
+  double clip_norm = 0;  // trainable values of a larger norm are scaled down to it; 0: never
 };
 
 struct FoldReport {
-  double norm = 0;  // of the trainable part
+  double norm = 0;  // of the trainable part, as it came
+  bool clipped = false;
 };
 
 // Reads the file twice: first everything is checked (frames, hashes, finiteness, bounds, norm), then it is folded.

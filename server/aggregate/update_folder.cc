@@ -25,6 +25,10 @@ class RelativeReader {
   const TensorSpec& TensorOf(const Segment& segment) const { return spec_.tensors()[segment.tensor]; }
   absl::Span<const float> floats() const { return floats_; }
   absl::Span<const int64_t> ints() const { return ints_; }
+  // Multiplies what Read has given. Element by element, so that the result is the same on every machine.
+  void Scale(float factor) {
+    for (float& value : floats_) value *= factor;
+  }
 
   absl::Status Read(size_t index, SegmentCheck check) {
     TW_RETURN_IF_ERROR(reader_.ReadSegment(index, &frame_, check));
@@ -109,8 +113,8 @@ absl::StatusOr<double> CheckValues(RelativeReader& reader, const Accumulator& ac
   return std::sqrt(squares);
 }
 
-// The second read.
-absl::Status AddValues(RelativeReader& reader, uint64_t weight, Accumulator* accumulator) {
+// The second read. Trainable values are multiplied by `factor`.
+absl::Status AddValues(RelativeReader& reader, uint64_t weight, float factor, Accumulator* accumulator) {
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
     TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kFrameOnly));
     const Segment& segment = reader.manifest().segments[i];
@@ -118,6 +122,7 @@ absl::Status AddValues(RelativeReader& reader, uint64_t weight, Accumulator* acc
     if (reader.TensorOf(segment).dtype == DataType::kInt64) {
       accumulator->MaxInts(segment.tensor, first, reader.ints());
     } else {
+      if (factor != 1 && reader.TensorOf(segment).role == TensorRole::kTrainable) reader.Scale(factor);
       accumulator->AddFloats(segment.tensor, first, reader.floats(), weight);
     }
   }
@@ -134,7 +139,9 @@ absl::StatusOr<FoldReport> FoldUpdate(const ModelSpec& spec, const FoldRequest& 
   TW_ASSIGN_OR_RETURN(report.norm, CheckValues(reader, *accumulator));
   TW_RETURN_IF_ERROR(CheckNorm(report.norm, request.max_norm));
   TW_RETURN_IF_ERROR(accumulator->Admit(request.weight));
-  const absl::Status added = AddValues(reader, request.weight, accumulator);
+  report.clipped = request.clip_norm > 0 && report.norm > request.clip_norm;
+  const float factor = report.clipped ? static_cast<float>(request.clip_norm / report.norm) : 1.0f;
+  const absl::Status added = AddValues(reader, request.weight, factor, accumulator);
   if (!added.ok()) {
     accumulator->Spoil();
     return absl::InternalError(

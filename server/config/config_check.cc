@@ -90,6 +90,8 @@ void CheckAggregation(const v1::FederationConfig& config, ConfigErrors* errors) 
   CheckStrategy(aggregation, errors);
   CheckRange<double>("aggregation.max_update_norm", aggregation.max_update_norm(), 1e-6, 1e12,
                      "updates with a larger L2 norm are refused", errors);
+  CheckRange<double>("aggregation.clip_norm", aggregation.clip_norm(), 0, aggregation.max_update_norm(),
+                     "what is larger than max_update_norm is refused before it is clipped", errors);
   CheckRange<uint64_t>("aggregation.max_examples", aggregation.max_examples(), 1, uint64_t{1} << 40,
                        "the largest data set a client may claim", errors);
   if (!errors->empty()) return;

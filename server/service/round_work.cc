@@ -6,10 +6,11 @@
 namespace thinwire {
 
 absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, const ModelStore& models,
-                                                           double max_update_norm) {
+                                                           const v1::AggregationConfig& aggregation) {
   std::shared_ptr<RoundWork> work(new RoundWork());
   work->round_ = row.round;
-  work->max_update_norm_ = max_update_norm;
+  work->max_norm_ = aggregation.max_update_norm();
+  work->clip_norm_ = aggregation.clip_norm();
   work->spec_ = models.spec();
   TW_ASSIGN_OR_RETURN(work->base_, models.Downlink(row.base_version));
   TW_ASSIGN_OR_RETURN(const FixedPoint fixed_point, ParseFixedPoint(row.fixed_point));
@@ -24,7 +25,8 @@ absl::StatusOr<FoldReport> RoundWork::Fold(const UpdateRow& update, const std::s
   request.base = &base_->reader();
   request.base_id = base_->ref().id;
   request.weight = update.examples;
-  request.max_norm = max_update_norm_;
+  request.max_norm = max_norm_;
+  request.clip_norm = clip_norm_;
   return FoldUpdate(*spec_, request, accumulator_.get());
 }
 

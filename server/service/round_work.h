@@ -13,6 +13,7 @@
 #include "server/aggregate/folder.h"
 #include "server/store/journal.h"
 #include "server/store/model_store.h"
+#include "thinwire/v1/config.pb.h"
 
 namespace thinwire {
 
@@ -23,7 +24,7 @@ class RoundWork {
   // `row` holds the journaled rules of the round. Errors: those of the model store, the journal's and the
   // accumulator's.
   static absl::StatusOr<std::shared_ptr<RoundWork>> Open(const RoundRow& row, const ModelStore& models,
-                                                         double max_update_norm);
+                                                         const v1::AggregationConfig& aggregation);
 
   // Checks the spooled update at `path` and adds it to the sum. Errors as FoldUpdate.
   absl::StatusOr<FoldReport> Fold(const UpdateRow& update, const std::string& path);
@@ -35,7 +36,8 @@ class RoundWork {
   RoundWork() = default;
 
   uint32_t round_ = 0;
-  double max_update_norm_ = 0;
+  double max_norm_ = 0;
+  double clip_norm_ = 0;
   std::shared_ptr<const ModelSpec> spec_;
   std::shared_ptr<const StoredPayload> base_;  // R
   std::unique_ptr<Accumulator> accumulator_;

@@ -38,7 +38,7 @@ std::string UpperCase(RunState state) {
 
 void RunDriver::CarryOut(const OpenRound& effect) {
   absl::StatusOr<std::shared_ptr<RoundWork>> work =
-      RoundWork::Open(*record_.open_round(), *parts_.models, parts_.config.proto.aggregation().max_update_norm());
+      RoundWork::Open(*record_.open_round(), *parts_.models, parts_.config.proto.aggregation());
   if (!work.ok()) return Break(work.status());
   work_ = *std::move(work);
   spdlog::info("round opened round={} base_version={} updates_wanted={} deadline_seconds={:.0f}", effect.round,
@@ -93,7 +93,8 @@ void RunDriver::CarryOut(const Fold& effect) {
     const std::string& id = update.assignment.id;
     if (!report.ok()) return Post(AssignmentFailed{id, absl::StrCat("bad update: ", report.status().message())});
     parts_.metrics->SetBitsPerParameter(Direction::kUp, BitsPerParameter(update.payload));
-    spdlog::debug("folded assignment={} examples={} norm={:.6g}", id, update.examples, report->norm);
+    spdlog::debug("folded assignment={} examples={} norm={:.6g} clipped={}", id, update.examples, report->norm,
+                  report->clipped);
     Post(UpdateFolded{id});
   });
 }

@@ -58,6 +58,31 @@ TEST(FoldUpdateTest, DeltasAndModelsFoldToTheSameDifference) {
   }
 }
 
+TEST(FoldUpdateTest, AnUpdateOverTheClipNormIsScaledDownToIt) {
+  Federation federation(CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo));
+  const ModelState trained = Trained(federation.r, 0.125f);
+  FoldRequest request = federation.Upload("up", trained, Representation::kDelta, CodecSpec::Fp32(), 3);
+  request.clip_norm = 0.5;
+  ASSERT_OK_AND_ASSIGN(const FoldReport report, FoldUpdate(federation.w.spec, request, federation.accumulator.get()));
+  EXPECT_TRUE(report.clipped);
+  EXPECT_GT(report.norm, 0.5);
+  double squares = 0;
+  for (const uint32_t tensor : {kWeight, kBias}) squares += SumOfSquares(MeanOf(*federation.accumulator, tensor));
+  EXPECT_NEAR(std::sqrt(squares), 0.5, 1e-6);
+  // Statistics of the data are not steps.
+  EXPECT_EQ(MeanOf(*federation.accumulator, kRunningMean), Difference(trained, federation.r, kRunningMean));
+}
+
+TEST(FoldUpdateTest, AnUpdateUnderTheClipNormKeepsEveryBit) {
+  Federation federation(CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo));
+  const ModelState trained = Trained(federation.r, 0.125f);
+  FoldRequest request = federation.Upload("up", trained, Representation::kDelta, CodecSpec::Fp32(), 3);
+  request.clip_norm = request.max_norm;
+  ASSERT_OK_AND_ASSIGN(const FoldReport report, FoldUpdate(federation.w.spec, request, federation.accumulator.get()));
+  EXPECT_FALSE(report.clipped);
+  EXPECT_EQ(MeanOf(*federation.accumulator, kWeight), Difference(trained, federation.r, kWeight));
+}
+
 TEST(FoldUpdateTest, AClientThatDoesNotMoveFoldsZeroWithAModelThatReencodesExactly) {
   const CodecSpec codec = CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo);
   Federation federation(codec);

@@ -129,6 +129,8 @@ TEST(Config, ANumberThatIsNotOneIsRefused) {
   EXPECT_THAT(ErrorOf(std::string(kBase) + "round { clients: 2 } training { learning_rate: nan }"),
               HasSubstr("training.learning_rate"));
   EXPECT_THAT(ErrorOf(kMinimal + "aggregation { fed_avg_m { momentum: 1 } }"), HasSubstr("less than 1"));
+  EXPECT_THAT(ErrorOf(kMinimal + "aggregation { clip_norm: 257 }"),
+              AllOf(HasSubstr("aggregation.clip_norm: is 257"), HasSubstr("0..256")));
 }
 
 TEST(Config, ALeaseShorterThanTwoHeartbeatsIsRefused) {
