@@ -7,12 +7,12 @@ experiment goes on where it stopped. The table goes to docs/results/demo.md.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 
-TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
+from lib.provenance import TOP, machine, revision
+
 KEPT = os.path.join(TOP, 'out', 'experiments', 'demo-accuracy')
 TABLE = os.path.join(TOP, 'docs', 'results', 'demo.md')
 PLANS = ['fp32', 's1e3m7']
@@ -27,14 +27,6 @@ JOBS = {
 def command(programs, job, plan, seed, out):
   options = dict(JOBS[job], plan=plan, seed=seed, out=out)
   return [os.path.join(programs, 'thinwire-local'), '--json'] + [f'--{name}={options[name]}' for name in options]
-
-
-def revision():
-  git = ['git', '-C', TOP]
-  commit = subprocess.run(git + ['rev-parse', '--short', 'HEAD'], capture_output=True, text=True, check=False)
-  changed = subprocess.run(git + ['status', '--porcelain', '--untracked-files=no'], capture_output=True, text=True,
-                           check=False)
-  return commit.stdout.strip() + ('+' if changed.stdout.strip() else '')
 
 
 def run_one(programs, job, plan, seed, fresh):
@@ -96,13 +88,6 @@ def per_round_lines(job, results, seeds):
       cells.append(f'{statistics.mean(known):.4f}' if known else '-')
     lines.append(f'| {i + 1} | ' + ' | '.join(cells) + ' |')
   return lines
-
-
-def machine():
-  model = platform.machine()
-  with open('/proc/cpuinfo', encoding='utf-8') as file:
-    model = next((line.split(':', 1)[1].strip() for line in file if line.startswith('model name')), model)
-  return f'{os.cpu_count()} cores of {model}'
 
 
 def table(results, seeds):

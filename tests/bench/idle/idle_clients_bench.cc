@@ -1,7 +1,7 @@
 // What clients cost that only wait: server memory, threads and descriptors for each, and whether a round among 16
 // others notices them. Prints one Markdown row per number of idle clients.
 //
-//   idle_clients_bench [IDLE ...]     default: 0 500 2000 5000
+//   idle_clients_bench [IDLE ...]     default: 0 2000 10000
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -151,6 +151,6 @@ int main(int argc, char** argv) {
   if (arguments.size() == 4 && arguments[0] == "--idle" && absl::SimpleAtoi(arguments[3], &share)) {
     thinwire::RunIdleClients(arguments[1], arguments[2], share);
   }
-  if (arguments.empty()) arguments = {"0", "500", "2000", "5000"};
+  if (arguments.empty()) arguments = {"0", "2000", "10000"};
   return thinwire::Main(arguments);
 }
