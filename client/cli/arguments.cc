@@ -56,6 +56,23 @@ absl::Status ParseFlag(FlagReader* reader, CliOptions* options) {
     TW_ASSIGN_OR_RETURN(options->out, reader->Value("--out"));
     return absl::OkStatus();
   }
+  if (reader->Is("--insecure")) {
+    if (reader->arguments[reader->at] != "--insecure") return BadArgument("--insecure takes no value");
+    options->security.insecure = true;
+    return absl::OkStatus();
+  }
+  if (reader->Is("--ca")) {
+    TW_ASSIGN_OR_RETURN(options->security.files.ca, reader->Value("--ca"));
+    return absl::OkStatus();
+  }
+  if (reader->Is("--cert")) {
+    TW_ASSIGN_OR_RETURN(options->security.files.certificate, reader->Value("--cert"));
+    return absl::OkStatus();
+  }
+  if (reader->Is("--key")) {
+    TW_ASSIGN_OR_RETURN(options->security.files.key, reader->Value("--key"));
+    return absl::OkStatus();
+  }
   if (reader->Is("--reason")) {
     TW_ASSIGN_OR_RETURN(options->reason, reader->Value("--reason"));
     return absl::OkStatus();
@@ -118,17 +135,23 @@ Shows, steers and exports what a Thinwire server does.
   stop               ends the run as STOPPED and exports the newest version; the open round is lost
   export --out FILE  the model as a safetensors file
   inspect FILE       what a payload file holds: codec and bits of each tensor
+  certs ...          makes and revokes certificates; thinwire certs --help
   version            the version of this program
 
 Options:
   --server HOST:PORT  the server's control port (default 127.0.0.1:9481)
+  --ca FILE           whom to trust; or the environment's THINWIRE_CA
+  --cert FILE         the operator's certificate; or THINWIRE_CERT
+  --key FILE          and its key; or THINWIRE_KEY
+  --insecure          the server is in plaintext: no certificates
   --format text|json  (default text; json is one object a line, fields as in control.proto)
   --out FILE          export: where to write
   --version N         export: which version of the model (default: the newest)
   --reason TEXT       stop: what status and log are to say
 
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 no answer from the server; 4 no such file or version;
-5 inspect: damaged or malformed payload; 6 watch: the run ended as FAILED; 7 start, stop: the run has ended already.
+5 inspect: damaged or malformed payload; 6 watch: the run ended as FAILED; 7 start, stop: the run has ended already;
+8 the server refuses this certificate.
 )";
 }
 

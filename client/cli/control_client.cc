@@ -19,10 +19,11 @@ void SetDeadline(grpc::ClientContext* context) {
   context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
 }
 
-std::shared_ptr<grpc::Channel> Dial(const std::string& address) {
+std::shared_ptr<grpc::Channel> Dial(const std::string& address,
+                                    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 }  // namespace
@@ -31,8 +32,8 @@ bool IsFinal(v1::RunState state) {
   return state == v1::RUN_STATE_COMPLETED || state == v1::RUN_STATE_STOPPED || state == v1::RUN_STATE_FAILED;
 }
 
-ControlClient::ControlClient(const std::string& address)
-    : address_(address), stub_(v1::Control::NewStub(Dial(address))) {}
+ControlClient::ControlClient(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+    : address_(address), stub_(v1::Control::NewStub(Dial(address, credentials))) {}
 
 absl::Status ControlClient::Explain(const absl::Status& status) const {
   if (status.code() != absl::StatusCode::kUnavailable && status.code() != absl::StatusCode::kDeadlineExceeded) {

@@ -2,6 +2,8 @@
 #ifndef THINWIRE_CLIENT_CLI_CONTROL_CLIENT_H_
 #define THINWIRE_CLIENT_CLI_CONTROL_CLIENT_H_
 
+#include <grpcpp/security/credentials.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,7 +23,7 @@ namespace thinwire {
 class ControlClient {
  public:
   // `address`: HOST:PORT of a server's control port.
-  explicit ControlClient(const std::string& address);
+  ControlClient(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
   absl::StatusOr<v1::Status> Status();
   // Every round from `first` on.

@@ -15,6 +15,7 @@ enum class CliExit {
   kBadPayload = 5,   // inspect: the file is damaged or malformed
   kRunFailed = 6,    // watch: the run ended as FAILED
   kRunEnded = 7,     // start, stop: the run has ended already
+  kRefused = 8,      // the server refuses this certificate: not an operator's, revoked or expired
 };
 
 inline CliExit ExitFor(const absl::Status& status) {
@@ -26,6 +27,9 @@ inline CliExit ExitFor(const absl::Status& status) {
       return CliExit::kUnreachable;
     case absl::StatusCode::kFailedPrecondition:
       return CliExit::kRunEnded;
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return CliExit::kRefused;
     case absl::StatusCode::kNotFound:
       return CliExit::kNotFound;
     default:

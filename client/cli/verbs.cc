@@ -69,6 +69,20 @@ std::string InspectJson(const PayloadReport& report) {
   return json.dump() + "\n";
 }
 
+// Connects with the first call.
+absl::StatusOr<ControlClient> Connect(const CliOptions& options) {
+  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
+      ChannelCredentialsByFlags(options.security, PeerRole::kOperator);
+  if (!credentials.ok()) return credentials.status();
+  return ControlClient(options.server, *credentials);
+}
+
+// Flags that lead to no credentials are wrong usage, whatever is wrong with the files that they name.
+CliExit BadCredentials(const absl::Status& status) {
+  Complain(status);
+  return CliExit::kUsage;
+}
+
 }  // namespace
 
 CliExit Complain(const absl::Status& status) {
@@ -77,14 +91,18 @@ CliExit Complain(const absl::Status& status) {
 }
 
 CliExit RunStatus(const CliOptions& options) {
-  const absl::StatusOr<v1::Status> status = ControlClient(options.server).Status();
+  absl::StatusOr<ControlClient> server = Connect(options);
+  if (!server.ok()) return BadCredentials(server.status());
+  const absl::StatusOr<v1::Status> status = server->Status();
   if (!status.ok()) return Complain(status.status());
   Print(options.json ? RenderJson(*status) : RenderStatus(*status));
   return CliExit::kOk;
 }
 
 CliExit RunRounds(const CliOptions& options) {
-  const absl::StatusOr<std::vector<v1::RoundSummary>> rounds = ControlClient(options.server).Rounds(0);
+  absl::StatusOr<ControlClient> server = Connect(options);
+  if (!server.ok()) return BadCredentials(server.status());
+  const absl::StatusOr<std::vector<v1::RoundSummary>> rounds = server->Rounds(0);
   if (!rounds.ok()) return Complain(rounds.status());
   if (!options.json) {
     Print(RenderRounds(*rounds));
@@ -97,7 +115,9 @@ CliExit RunRounds(const CliOptions& options) {
 }
 
 CliExit RunClients(const CliOptions& options) {
-  const absl::StatusOr<std::vector<v1::ClientSummary>> clients = ControlClient(options.server).Clients();
+  absl::StatusOr<ControlClient> server = Connect(options);
+  if (!server.ok()) return BadCredentials(server.status());
+  const absl::StatusOr<std::vector<v1::ClientSummary>> clients = server->Clients();
   if (!clients.ok()) return Complain(clients.status());
   if (!options.json) {
     Print(RenderClients(*clients));
@@ -110,23 +130,29 @@ CliExit RunClients(const CliOptions& options) {
 }
 
 CliExit RunStart(const CliOptions& options) {
-  const absl::StatusOr<v1::Status> status = ControlClient(options.server).Start();
+  absl::StatusOr<ControlClient> server = Connect(options);
+  if (!server.ok()) return BadCredentials(server.status());
+  const absl::StatusOr<v1::Status> status = server->Start();
   if (!status.ok()) return Complain(status.status());
   Print(options.json ? RenderJson(*status) : RenderStatusLine(*status) + "\n");
   return CliExit::kOk;
 }
 
 CliExit RunStop(const CliOptions& options) {
-  const absl::StatusOr<v1::Status> status = ControlClient(options.server).Stop(options.reason);
+  absl::StatusOr<ControlClient> server = Connect(options);
+  if (!server.ok()) return BadCredentials(server.status());
+  const absl::StatusOr<v1::Status> status = server->Stop(options.reason);
   if (!status.ok()) return Complain(status.status());
   Print(options.json ? RenderJson(*status) : RenderStatusLine(*status) + "\n");
   return CliExit::kOk;
 }
 
 CliExit RunWatch(const CliOptions& options) {
+  absl::StatusOr<ControlClient> server = Connect(options);
+  if (!server.ok()) return BadCredentials(server.status());
   v1::RunState last = v1::RUN_STATE_UNSPECIFIED;
   std::string printed;
-  const absl::Status watched = ControlClient(options.server).Watch([&](const v1::Status& status) {
+  const absl::Status watched = server->Watch([&](const v1::Status& status) {
     last = status.state();
     const std::string line = options.json ? RenderJson(status) : RenderStatusLine(status) + "\n";
     if (line != printed) Print(line);
@@ -138,9 +164,11 @@ CliExit RunWatch(const CliOptions& options) {
 }
 
 CliExit RunExport(const CliOptions& options) {
+  absl::StatusOr<ControlClient> server = Connect(options);
+  if (!server.ok()) return BadCredentials(server.status());
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
   const absl::StatusOr<v1::ExportHeader> header =
-      ControlClient(options.server).Export(options.version, options.out, [terminal](uint64_t done, uint64_t all) {
+      server->Export(options.version, options.out, [terminal](uint64_t done, uint64_t all) {
         if (terminal) std::fprintf(stderr, "\r%s of %s ", HumanBytes(done).c_str(), HumanBytes(all).c_str());
       });
   if (terminal) std::fprintf(stderr, "\n");

@@ -8,11 +8,13 @@
 #include <string>
 
 #include "client/cli/exit_codes.h"
+#include "common/rpc/credentials.h"
 
 namespace thinwire {
 
 struct CliOptions {
   std::string server = "127.0.0.1:9481";  // control port
+  SecurityFlags security;
   bool json = false;
   std::optional<uint64_t> version;  // export
   std::string out;                  // export

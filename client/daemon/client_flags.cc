@@ -49,7 +49,10 @@ const std::vector<Flag>& Flags() {
       {"--max-rounds", "N", &F::max_rounds, "leaves after so many rounds, whatever became of them; 0: no limit", kAny},
       {"--max-failures", "N", &F::max_failures, "gives up after so many failed calls in a row; 0: tries for ever",
        1'000'000'000},
-      {"--insecure", "BOOL", &F::insecure, "true: plaintext, the only transport so far"},
+      {"--ca", "FILE", &F::ca, "certificate of the authority that vouches for the server"},
+      {"--cert", "FILE", &F::cert, "this client's certificate; the name in it is the client's id"},
+      {"--key", "FILE", &F::key, "and its key; the three files are read again when they change"},
+      {"--insecure", nullptr, &F::insecure, "the server is in plaintext: no certificates"},
       {"--log-level", "LEVEL", &F::log_level, "trace, debug, info, warn, error, critical or off"},
       {"--help", nullptr, &F::help, "prints this"},
       {"--version", nullptr, &F::version, "prints the version"},
@@ -108,7 +111,8 @@ absl::Status CheckFlags(const ClientFlags& flags) {
   TW_RETURN_IF_ERROR(CheckChoice("--task", flags.task, {"classify", "echo"}));
   TW_RETURN_IF_ERROR(
       CheckChoice("--log-level", flags.log_level, {"trace", "debug", "info", "warn", "error", "critical", "off"}));
-  TW_RETURN_IF_ERROR(CheckChoice("--insecure", flags.insecure, {"true"}));
+  const absl::Status security = CheckSecurityFlags(SecurityOf(flags), PeerRole::kClient);
+  if (!security.ok()) return Refuse(std::string(security.message()));
   if (flags.threads == 0) return Refuse("--threads is 0, must be at least 1");
   if (flags.echo_examples == 0) return Refuse("--echo-examples is 0, must be at least 1");
   if (flags.state.empty()) return Refuse("--state is empty; name a folder");
@@ -127,6 +131,8 @@ std::string DefaultOf(const Flag& flag) {
 }
 
 }  // namespace
+
+SecurityFlags SecurityOf(const ClientFlags& flags) { return {{flags.ca, flags.cert, flags.key}, flags.insecure}; }
 
 absl::StatusOr<ClientFlags> ParseClientFlags(const std::vector<std::string>& arguments) {
   ClientFlags flags;

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/rpc/credentials.h"
 
 namespace thinwire {
 
@@ -40,7 +41,10 @@ struct ClientFlags {
   uint64_t max_rounds = 0;
   uint64_t max_failures = 0;
   std::string log_level = "info";
-  std::string insecure = "true";
+  std::string ca;
+  std::string cert;
+  std::string key;
+  bool insecure = false;
   bool once = false;
   bool help = false;
   bool version = false;
@@ -49,6 +53,9 @@ struct ClientFlags {
 // Flags are "--name value" or "--name=value"; a later one wins. INVALID_ARGUMENT, naming flag, value, limit and way
 // out, for an unknown flag, a missing value, a stray argument, a value out of range, or if --server is missing.
 absl::StatusOr<ClientFlags> ParseClientFlags(const std::vector<std::string>& arguments);
+
+// How the flags say to reach the server.
+SecurityFlags SecurityOf(const ClientFlags& flags);
 
 // What --help prints.
 std::string ClientHelp();

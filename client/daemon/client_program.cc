@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "client/daemon/client_log.h"
 #include "client/daemon/stop_signals.h"
 #include "client/rpc/channel.h"
@@ -45,6 +46,16 @@ SessionOptions MakeOptions(const ClientFlags& flags, const std::string& client_i
   options.max_failures = static_cast<uint32_t>(flags.max_failures);
   options.retry_seed = DeriveKey({KeyWord("retry"), KeyWord(client_id)});
   return options;
+}
+
+// The name in the certificate, which the server holds the client to; in plaintext what the flag says, if anything.
+absl::StatusOr<std::string> ClientId(const ClientFlags& flags) {
+  if (flags.insecure) return flags.client_id;
+  TW_ASSIGN_OR_RETURN(const CertificateInfo info,
+                      CheckTlsFiles(SecurityOf(flags).files, PeerRole::kClient, absl::Now()));
+  if (flags.client_id.empty() || flags.client_id == info.name) return info.name;
+  return absl::InvalidArgumentError(absl::StrCat("--client-id is '", flags.client_id, "', and ", flags.cert,
+                                                 " is the certificate of '", info.name, "'; leave --client-id out"));
 }
 
 ClientExit ExitFor(const SessionSummary& summary) {
@@ -98,10 +109,15 @@ int RunClientProgram(const std::vector<std::string>& arguments, const Classifier
   }
   const absl::Status floats = CheckFloatEnvironment();
   if (!floats.ok()) return Complain(floats, ClientExit::kUsage);
-  absl::StatusOr<ChannelFactory> channels = ChannelsTo(flags->server);
+  const absl::StatusOr<std::string> id = ClientId(*flags);
+  if (!id.ok()) return Complain(id.status(), ClientExit::kUsage);
+  const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
+      ChannelCredentialsByFlags(SecurityOf(*flags), PeerRole::kClient);
+  if (!credentials.ok()) return Complain(credentials.status(), ClientExit::kUsage);
+  absl::StatusOr<ChannelFactory> channels = ChannelsTo(flags->server, *credentials);
   if (!channels.ok()) return Complain(channels.status(), ClientExit::kUsage);
   SetUpClientLog(flags->log_level);
-  const absl::StatusOr<StateFolder> state = StateFolder::Open(flags->state, flags->client_id);
+  const absl::StatusOr<StateFolder> state = StateFolder::Open(flags->state, *id);
   if (!state.ok()) return Complain(state.status(), ClientExit::kState);
   const absl::StatusOr<std::unique_ptr<Trainer>> trainer =
       flags->task == "echo" ? MakeEcho(*flags) : make_classifier(*flags);

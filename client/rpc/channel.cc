@@ -1,7 +1,8 @@
 #include "client/rpc/channel.h"
 
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
+
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -16,9 +17,6 @@ constexpr int kKeepaliveTimeoutMs = 20'000;
 // A channel that could not connect is replaced (client/rpc/connection.h): gRPC itself need not try again meanwhile.
 constexpr int kConnectMs = 20'000;
 constexpr int kReconnectMs = 600'000;
-
-// Plaintext. The one place to change for another transport security.
-std::shared_ptr<grpc::ChannelCredentials> MakeCredentials() { return grpc::InsecureChannelCredentials(); }
 
 bool IsLoopback(const std::string& server) {
   return absl::StartsWith(server, "127.") || absl::StartsWith(server, "localhost:") ||
@@ -52,9 +50,12 @@ absl::Status CheckServerAddress(const std::string& server) {
       absl::StrCat("server address '", server, "' must be HOST:PORT with a port in 1..65535, such as 127.0.0.1:9480"));
 }
 
-absl::StatusOr<ChannelFactory> ChannelsTo(const std::string& server) {
+absl::StatusOr<ChannelFactory> ChannelsTo(const std::string& server,
+                                          std::shared_ptr<grpc::ChannelCredentials> credentials) {
   TW_RETURN_IF_ERROR(CheckServerAddress(server));
-  return ChannelFactory([server] { return grpc::CreateCustomChannel(server, MakeCredentials(), Arguments(server)); });
+  return ChannelFactory([server, credentials = std::move(credentials)] {
+    return grpc::CreateCustomChannel(server, credentials, Arguments(server));
+  });
 }
 
 }  // namespace thinwire

@@ -3,6 +3,7 @@
 #define THINWIRE_CLIENT_RPC_CHANNEL_H_
 
 #include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
 
 #include <functional>
 #include <memory>
@@ -21,7 +22,8 @@ using ChannelFactory = std::function<std::shared_ptr<grpc::Channel>()>;
 // Makes channels to a server: each connects with its first call and again after every break. Message-size limits are
 // gRPC's defaults. Keepalive pings go out below 210 s, since links in between forget idle connections after 240 s.
 // INVALID_ARGUMENT as CheckServerAddress.
-absl::StatusOr<ChannelFactory> ChannelsTo(const std::string& server);
+absl::StatusOr<ChannelFactory> ChannelsTo(const std::string& server,
+                                          std::shared_ptr<grpc::ChannelCredentials> credentials);
 
 }  // namespace thinwire
 

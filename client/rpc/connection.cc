@@ -17,9 +17,11 @@ std::shared_ptr<Connection::Link> Connection::Use() const {
 }
 
 absl::Status Connection::Finish(const std::shared_ptr<Link>& link, const grpc::Status& status) {
+  // A certificate that expired may have been replaced since; a new connection shows the new one.
+  const bool stale = status.error_code() == grpc::StatusCode::UNAUTHENTICATED;
   const bool unconnected = status.error_code() == grpc::StatusCode::UNAVAILABLE &&
                            link->channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
-  if (unconnected) {
+  if (stale || unconnected) {
     std::shared_ptr<Link> fresh = MakeLink();
     MutexLock lock(mutex_);
     if (link_ == link) link_ = std::move(fresh);

@@ -27,7 +27,8 @@ class Connection {
 
   // To be used for one call, whose status is then given to Finish.
   std::shared_ptr<Link> Use() const;
-  // Converts a call's status, and drops `link` if the call failed because it could not connect.
+  // Converts a call's status, and drops `link` if the call failed because it could not connect, or because the
+  // certificate that it began with has expired.
   absl::Status Finish(const std::shared_ptr<Link>& link, const grpc::Status& status);
 
  private:

@@ -69,6 +69,7 @@ Recovery RecoveryFor(SessionStep step, absl::StatusCode code) {
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kCancelled:  // by the other side; a session that stops does not ask this table
     case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnauthenticated:  // the certificate has expired; its files are read again
       return Recovery::kRetry;
     default:
       break;

@@ -113,7 +113,8 @@ absl::Status LocalFederation::StartClient(const std::string& name, const TcpProx
                                       "--data",
                                       options_.data,
                                       "--state",
-                                      state};
+                                      state,
+                                      "--insecure"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   TW_ASSIGN_OR_RETURN(Member client, Spawn(name, command));
   clients_.push_back(std::move(client));

@@ -33,8 +33,9 @@ absl::StatusOr<Response> Call(v1::Federation::Stub* stub, Method method, const R
 
 }  // namespace
 
-RawClient::RawClient(const std::string& address, const std::string& id)
-    : id_(id), stub_(v1::Federation::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {}
+RawClient::RawClient(const std::string& address, const std::string& id,
+                     const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+    : id_(id), stub_(v1::Federation::NewStub(grpc::CreateChannel(address, credentials))) {}
 
 absl::StatusOr<v1::JoinResponse> RawClient::Join(const ModelSpec* spec, uint64_t examples) {
   v1::JoinRequest request;

@@ -21,7 +21,8 @@ namespace thinwire {
 // Every call has a deadline of a minute. Not thread-safe.
 class RawClient {
  public:
-  RawClient(const std::string& address, const std::string& id);
+  RawClient(const std::string& address, const std::string& id,
+            const std::shared_ptr<grpc::ChannelCredentials>& credentials = grpc::InsecureChannelCredentials());
 
   // A trainer that has every codec; `spec` may be null.
   absl::StatusOr<v1::JoinResponse> Join(const ModelSpec* spec, uint64_t examples = 10);

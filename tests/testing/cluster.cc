@@ -24,6 +24,11 @@ void SetDeadline(grpc::ClientContext* context, absl::Duration timeout) {
 
 }  // namespace
 
+void Cluster::UseTls(std::string security, TlsFiles own) {
+  security_ = std::move(security);
+  own_ = std::move(own);
+}
+
 absl::Status Cluster::StartServer(const std::string& config, const std::vector<std::string>& flags) {
   TW_RETURN_IF_ERROR(MakeDirectories(state()));
   TW_RETURN_IF_ERROR(RemoveFile(JoinPath(state(), "endpoints.json")));
@@ -31,7 +36,7 @@ absl::Status Cluster::StartServer(const std::string& config, const std::vector<s
       Path("server.textproto"),
       absl::StrCat(config, "\nstorage { directory: \"", state(), "\" }\n",
                    "listen { federation: \"127.0.0.1:0\" control: \"127.0.0.1:0\" http: \"127.0.0.1:0\" }\n",
-                   "security { insecure: true }\n")));
+                   security_)));
   ProcessSpec spec{
       "server", {JoinPath(bin_, "thinwire-server"), "--config", Path("server.textproto")}, {}, Path("server.log")};
   spec.command.insert(spec.command.end(), flags.begin(), flags.end());
@@ -56,8 +61,10 @@ absl::Status Cluster::AwaitEndpoints() {
   if (!endpoints.is_object()) return absl::InternalError(absl::StrCat("endpoints.json holds ", text));
   federation_ = endpoints.value("federation", "");
   http_ = endpoints.value("http", "");
-  control_ =
-      v1::Control::NewStub(grpc::CreateChannel(endpoints.value("control", ""), grpc::InsecureChannelCredentials()));
+  control_address_ = endpoints.value("control", "");
+  TW_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                      ChannelCredentialsByFlags({own_.value_or(TlsFiles()), !own_.has_value()}, PeerRole::kOperator));
+  control_ = v1::Control::NewStub(grpc::CreateChannel(control_address_, credentials));
   if (proxy_ != nullptr) return proxy_->SetUpstream(federation_);
   TW_ASSIGN_OR_RETURN(proxy_, TcpProxy::Start(federation_));
   return absl::OkStatus();
@@ -76,6 +83,7 @@ absl::StatusOr<size_t> Cluster::StartClient(const std::string& id, const std::ve
                     Path(id), "--client-id", id},
                    kOneThread,
                    Path(absl::StrCat(id, ".log"))};
+  if (!own_.has_value()) spec.command.push_back("--insecure");
   spec.command.insert(spec.command.end(), flags.begin(), flags.end());
   logs_.push_back(spec.log_path);
   TW_ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Start(spec));

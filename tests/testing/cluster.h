@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/rpc/credentials.h"
 #include "deploy/local/child_process.h"
 #include "deploy/local/tcp_proxy.h"
 #include "thinwire/v1/control.grpc.pb.h"
@@ -29,6 +30,10 @@ class Cluster {
   // programs.
   Cluster(std::string folder, std::string bin) : folder_(std::move(folder)), bin_(std::move(bin)) {}
 
+  // Mutual TLS from the next start on: `security` is that section of the server's configuration, `own` an operator's
+  // files, for this object's questions. Clients then name their own certificates in their flags.
+  void UseTls(std::string security, TlsFiles own);
+
   // Starts a server on free ports with `config`, a FederationConfig in text format without listen and
   // storage.directory, which are added here; waits until it listens. A second call restarts it on the same state.
   absl::Status StartServer(const std::string& config, const std::vector<std::string>& flags = {});
@@ -39,7 +44,8 @@ class Cluster {
   ChildProcess& server() { return *server_; }
   bool has_server() const { return server_.has_value(); }
 
-  // Starts thinwire-client with --server, --state and --client-id set, and `flags`; returns its index.
+  // Starts thinwire-client with --server, --state, --client-id and, in plaintext, --insecure set, and `flags`; returns
+  // its index.
   absl::StatusOr<size_t> StartClient(const std::string& id, const std::vector<std::string>& flags);
   // Ends the client at once, so that another with its id (and state folder) may start.
   void KillClient(size_t index);
@@ -54,6 +60,7 @@ class Cluster {
   TcpProxy& proxy() { return *proxy_; }
   // The server's own address, around the proxy.
   const std::string& federation_address() const { return federation_; }
+  const std::string& control_address() const { return control_address_; }
   const std::string& http_address() const { return http_; }
   v1::Control::Stub& control() { return *control_; }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
@@ -81,7 +88,10 @@ class Cluster {
   std::vector<std::unique_ptr<ChildProcess>> clients_;
   std::vector<std::string> logs_;
   std::string federation_;
+  std::string control_address_;
   std::string http_;
+  std::string security_ = "security { insecure: true }\n";
+  std::optional<TlsFiles> own_;  // with TLS
   std::unique_ptr<v1::Control::Stub> control_;
 };
 

@@ -93,6 +93,7 @@ class VerbsTest : public testing::Test {
     builder.RegisterService(&control);
     server = builder.BuildAndStart();
     options.server = "127.0.0.1:" + std::to_string(port);
+    options.security.insecure = true;
     options.out = folder.Path("model.safetensors");
   }
 

@@ -10,7 +10,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 std::vector<std::string> WithServer(std::vector<std::string> more) {
-  more.insert(more.begin(), "--server=127.0.0.1:9480");
+  more.insert(more.begin(), {"--server=127.0.0.1:9480", "--insecure"});
   return more;
 }
 
@@ -18,7 +18,7 @@ TEST(ClientFlagsTest, ValuesComeAfterASpaceOrAnEqualsSign) {
   ASSERT_OK_AND_ASSIGN(
       const ClientFlags flags,
       ParseClientFlags({"--server", "example.org:9480", "--role=evaluator", "--task", "echo", "--echo-parameters=1000",
-                        "--state=/tmp/s", "--client-id", "ward-7", "--samples", "6000", "--shard=3/10"}));
+                        "--state=/tmp/s", "--client-id", "ward-7", "--insecure", "--samples", "6000", "--shard=3/10"}));
   EXPECT_EQ(flags.server, "example.org:9480");
   EXPECT_EQ(flags.role, "evaluator");
   EXPECT_EQ(flags.task, "echo");
@@ -32,6 +32,18 @@ TEST(ClientFlagsTest, ValuesComeAfterASpaceOrAnEqualsSign) {
 TEST(ClientFlagsTest, AMissingServerIsAnErrorNotAnEndlessWait) {
   EXPECT_THAT(ParseClientFlags({"--task=echo"}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--server HOST:PORT is missing")));
+}
+
+TEST(ClientFlagsTest, TransportSecurityIsSpelledOutOrPlaintextIs) {
+  EXPECT_THAT(
+      ParseClientFlags({"--server=h:1"}),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               AllOf(HasSubstr("--ca FILE is missing"), HasSubstr("thinwire certs client"), HasSubstr("--insecure"))));
+  EXPECT_THAT(ParseClientFlags({"--server=h:1", "--ca=a", "--cert=b"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--key FILE is missing")));
+  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, ParseClientFlags({"--server=h:1", "--ca=a", "--cert=b", "--key=c"}));
+  EXPECT_EQ(SecurityOf(flags).files.certificate, "b");
+  EXPECT_FALSE(SecurityOf(flags).insecure);
 }
 
 TEST(ClientFlagsTest, OnceIsOneRound) {
@@ -58,7 +70,8 @@ TEST(ClientFlagsTest, EveryErrorNamesFlagValueAndLimit) {
       {{"--state="}, "--state is empty"},
       {{"--client-id=a b"}, "--client-id: client id 'a b'"},
       {{"--log-level=loud"}, "--log-level is 'loud', not one of trace"},
-      {{"--insecure=false"}, "--insecure is 'false', not one of true"},
+      {{"--insecure=false"}, "--insecure takes no value"},
+      {{"--ca=ca.pem"}, "--insecure contradicts --ca, --cert and --key"},
       {{"--once=1"}, "--once takes no value"},
       {{"--model"}, "--model needs a value, NAME"},
       {{"--server=nowhere"}, "--server: server address 'nowhere' must be HOST:PORT"},

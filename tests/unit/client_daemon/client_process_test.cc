@@ -49,7 +49,7 @@ class ClientProcessTest : public testing::Test {
   ChildProcess Start(std::vector<std::string> flags) {
     ProcessSpec spec{"client",
                      {THINWIRE_BINARY_DIR "/bin/thinwire-client", "--task=echo", "--state=" + folder.Path("state"),
-                      "--server=" + server.address()},
+                      "--server=" + server.address(), "--insecure"},
                      {},
                      folder.Path("log")};
     spec.command.insert(spec.command.end(), flags.begin(), flags.end());

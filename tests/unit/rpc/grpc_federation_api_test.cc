@@ -21,7 +21,7 @@ using testing::Le;
 class GrpcFederationApiTest : public testing::Test {
  protected:
   void Connect(RpcTimeouts timeouts = {}) {
-    auto channels = ChannelsTo(server.address());
+    auto channels = ChannelsTo(server.address(), grpc::InsecureChannelCredentials());
     ASSERT_TRUE(channels.ok()) << channels.status();
     api = std::make_unique<GrpcFederationApi>(*channels, "client-1", timeouts);
   }
@@ -180,7 +180,7 @@ TEST_F(GrpcFederationApiTest, ErrorsComeThroughWithCodeAndWords) {
 }
 
 TEST_F(GrpcFederationApiTest, NobodyListeningIsUnavailable) {
-  ASSERT_OK_AND_ASSIGN(const ChannelFactory channels, ChannelsTo("127.0.0.1:1"));
+  ASSERT_OK_AND_ASSIGN(const ChannelFactory channels, ChannelsTo("127.0.0.1:1", grpc::InsecureChannelCredentials()));
   GrpcFederationApi nobody(channels, "client-1");
   EXPECT_THAT(nobody.Heartbeat(""), StatusIs(absl::StatusCode::kUnavailable));
 }
@@ -191,7 +191,7 @@ TEST_F(GrpcFederationApiTest, AServerThatIsBackIsReachedByTheVeryNextCall) {
     ScriptedServer gone;
     address = gone.address();
   }
-  ASSERT_OK_AND_ASSIGN(const ChannelFactory channels, ChannelsTo(address));
+  ASSERT_OK_AND_ASSIGN(const ChannelFactory channels, ChannelsTo(address, grpc::InsecureChannelCredentials()));
   GrpcFederationApi client(channels, "client-1");
   for (int i = 0; i < 5; ++i) EXPECT_THAT(client.Heartbeat(""), StatusIs(absl::StatusCode::kUnavailable));
   ScriptedServer back(address);
