@@ -1,0 +1,92 @@
+// The program thinwire-simulate against federations of real processes: the same seeds give the same model, bit by bit.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/train/local_data.h"
+#include "tests/integration/federation_fixture.h"
+
+namespace thinwire {
+namespace {
+
+using ::testing::HasSubstr;
+
+class SimulatedProcessesTest : public FederationTest {
+ protected:
+  // Exit code of thinwire-simulate; its output goes to Log().
+  int Simulate(const std::vector<std::string>& flags) {
+    ProcessSpec spec{"simulate", {THINWIRE_BINARY_DIR "/bin/thinwire-simulate"}, {}, Log()};
+    spec.command.insert(spec.command.end(), flags.begin(), flags.end());
+    absl::StatusOr<ChildProcess> process = ChildProcess::Start(spec);
+    EXPECT_THAT(process, IsOk());
+    return process.ok() ? process->Wait(absl::InfiniteDuration())->code : -1;
+  }
+  std::string Log() const { return folder_.Path("simulate.txt"); }
+  std::string SimulatedState() const { return folder_.Path("simulated"); }
+
+  nlohmann::json SimulatedResult(const std::vector<std::string>& flags) {
+    std::vector<std::string> all = {"--seed=11", "--threads=2", "--no-sync", "--state", SimulatedState()};
+    all.insert(all.end(), flags.begin(), flags.end());
+    EXPECT_EQ(Simulate(all), 0) << FileTail(Log(), 20);
+    const absl::StatusOr<std::string> text = ReadWholeFile(SimulatedState() + "/result.json", 1 << 20);
+    EXPECT_THAT(text, IsOk());
+    return text.ok() ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
+  }
+};
+
+TEST_F(SimulatedProcessesTest, EchoGivesTheModelOfProcessesWithTheSameSeeds) {
+  Sections sections;
+  sections.model = "from_client_seed: 11";
+  ASSERT_THAT(cluster_.StartServer(Config(3, 4, kS1E3M7, sections)), IsOk());
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_THAT(cluster_.StartClient(absl::StrCat("trainer-", i), {"--task=echo", "--echo-parameters=70000"}), IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  const nlohmann::json simulated =
+      SimulatedResult({"--task=echo", "--parameters=70000", "--clients=4", "--clients-per-round=4", "--rounds=3",
+                       "--plan=s1e3m7", "--learning-rate=0.01"});
+  EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status));
+  EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes());
+  EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes());
+}
+
+#if THINWIRE_HAS_TORCH
+TEST_F(SimulatedProcessesTest, TrainingGivesTheModelAndAccuracyOfProcessesWithTheSameSeeds) {
+  if (!FileExists(absl::StrCat(kFashionMnistFolder, "/train-images-idx3-ubyte.gz"))) GTEST_SKIP() << "no data set";
+  Sections sections;
+  sections.model = "from_client_seed: 11";
+  sections.training = "batch_size: 32 learning_rate: 0.02 sgd { momentum: 0.9 }";
+  sections.more = "evaluation { every: 1 }\n";
+  ASSERT_THAT(cluster_.StartServer(Config(2, 3, kS1E3M7, sections)), IsOk());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_THAT(cluster_.StartClient(absl::StrCat("trainer-", i),
+                                     {"--task=classify", "--samples=900", "--partition=dirichlet:0.3", "--seed=11",
+                                      absl::StrCat("--shard=", i, "/3")}),
+                IsOk());
+  }
+  ASSERT_THAT(cluster_.StartClient("evaluator", {"--role=evaluator", "--task=classify"}), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd(absl::Seconds(240)));
+  const nlohmann::json simulated = SimulatedResult(
+      {"--samples=900", "--clients=3", "--clients-per-round=3", "--rounds=2", "--plan=s1e3m7", "--learning-rate=0.02"});
+  EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status));
+  EXPECT_EQ(simulated["accuracy"].get<double>(), status.accuracy());
+}
+#endif
+
+TEST_F(SimulatedProcessesTest, WrongUsageExitsWithTwoAndNamesTheFlag) {
+  EXPECT_EQ(Simulate({"--rounds=0"}), 2);
+  EXPECT_THAT(FileTail(Log(), 5), HasSubstr("--rounds is '0'"));
+}
+
+TEST_F(SimulatedProcessesTest, MissingDataExitWithThree) {
+  if (!THINWIRE_HAS_TORCH) GTEST_SKIP() << "without LibTorch nothing reads data";
+  EXPECT_EQ(Simulate({"--data", folder_.path(), "--state", SimulatedState()}), 3);
+  EXPECT_THAT(FileTail(Log(), 5), HasSubstr(folder_.path()));
+}
+
+}  // namespace
+}  // namespace thinwire
