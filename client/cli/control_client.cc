@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/credentials.h"
 #include "common/rpc/grpc_status.h"
 
 namespace thinwire {
@@ -39,7 +40,8 @@ absl::Status ControlClient::Explain(const absl::Status& status) const {
   if (status.code() != absl::StatusCode::kUnavailable && status.code() != absl::StatusCode::kDeadlineExceeded) {
     return status;
   }
-  return absl::UnavailableError(absl::StrCat("no server answers at ", address_, " (", status.message(),
+  return absl::UnavailableError(absl::StrCat("no server answers at ", address_, " (",
+                                             ExplainHandshake(status).message(),
                                              "); is it running, and is --server its control port?"));
 }
 

@@ -1,5 +1,6 @@
 #include "client/rpc/connection.h"
 
+#include "common/rpc/credentials.h"
 #include "common/rpc/grpc_status.h"
 
 namespace thinwire {
@@ -26,7 +27,7 @@ absl::Status Connection::Finish(const std::shared_ptr<Link>& link, const grpc::S
     MutexLock lock(mutex_);
     if (link_ == link) link_ = std::move(fresh);
   }
-  return FromGrpcStatus(status);
+  return ExplainHandshake(FromGrpcStatus(status));
 }
 
 }  // namespace thinwire

@@ -136,4 +136,24 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentialsByFl
   return TlsChannelCredentials(flags.files, role);
 }
 
+absl::Status ExplainHandshake(const absl::Status& status) {
+  // What gRPC 1.51 and OpenSSL 3 say. In TLS 1.3 a server turns a certificate down when the other end thinks that the
+  // connection stands already; then nothing is said at all.
+  constexpr std::pair<const char*, const char*> kHints[] = {
+      {"certificate verify failed",
+       "the server's certificate is not from the authority in --ca, or has expired; is this the ca.pem of this "
+       "federation?"},
+      {"wrong version number", "the server is in plaintext; --insecure instead of certificates, if that is meant"},
+      {"Socket closed",
+       "the server hung up at once: it wants TLS (--ca, --cert, --key), or does not take this certificate, which may "
+       "be another authority's or have expired"},
+  };
+  const bool unconnected = absl::IsUnavailable(status) && absl::StrContains(status.message(), "failed to connect");
+  for (const auto& [sign, hint] : kHints) {
+    if (!unconnected || !absl::StrContains(status.message(), sign)) continue;
+    return absl::UnavailableError(absl::StrCat(hint, " (", status.message(), ")"));
+  }
+  return status;
+}
+
 }  // namespace thinwire

@@ -50,6 +50,10 @@ absl::Status CheckSecurityFlags(const SecurityFlags& flags, PeerRole role);
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentialsByFlags(const SecurityFlags& flags,
                                                                                     PeerRole role);
 
+// A call's status; if it could not connect, with what that may have to do with certificates added, as far as gRPC
+// tells.
+absl::Status ExplainHandshake(const absl::Status& status);
+
 }  // namespace thinwire
 
 #endif  // THINWIRE_COMMON_RPC_CREDENTIALS_H_

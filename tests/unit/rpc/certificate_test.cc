@@ -92,6 +92,21 @@ TEST_F(CertificateTest, GarbageAndMissingFilesAreNamed) {
   EXPECT_THAT(Check(files), StatusIs(absl::StatusCode::kNotFound, HasSubstr("missing")));
 }
 
+TEST(Handshake, WhatGrpcSaysIsExplained) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"failed to connect to all addresses; last error: UNKNOWN: certificate verify failed", "in --ca"},
+      {"failed to connect to all addresses; last error: UNKNOWN: wrong version number", "--insecure"},
+      {"failed to connect to all addresses; last error: UNAVAILABLE: Socket closed", "does not take this certificate"},
+  };
+  for (const auto& [said, explained] : cases) {
+    EXPECT_THAT(ExplainHandshake(absl::UnavailableError(said)),
+                StatusIs(absl::StatusCode::kUnavailable, AllOf(HasSubstr(said), HasSubstr(explained))));
+  }
+  const absl::Status broken = absl::UnavailableError("Socket closed");  // in the middle of a call
+  EXPECT_EQ(ExplainHandshake(broken), broken);
+  EXPECT_EQ(ExplainHandshake(absl::OkStatus()), absl::OkStatus());
+}
+
 TEST(CertificateRole, TwoRolesAreNone) {
   EXPECT_EQ(RoleOfUris({"https://x", "thinwire:role/operator"}), PeerRole::kOperator);
   EXPECT_EQ(RoleOfUris({"thinwire:role/client", "thinwire:role/operator"}), std::nullopt);
