@@ -3,8 +3,9 @@
 # the server's container in mid-round, starts it again, waits until the run completes, checks the model that it exports,
 # and takes all down. Exit codes: 0 passed, 1 failed, 77 no engine here and none can be started.
 #
-#   scripts/compose_test.sh [--packages DIR] [--data DIR] [--dir DIR] [--mirror URL] [--keep]
+#   scripts/compose_test.sh [--tls] [--packages DIR] [--data DIR] [--dir DIR] [--mirror URL] [--keep]
 #
+# --tls           with the overlay deploy/docker/compose.tls.yml: mutual TLS, certificates of an authority made for it
 # --packages DIR  Debian packages to put into the images; without it they are compiled in the images' build
 # --data DIR      the data set (default /usr/share/datasets/fashion-mnist)
 # --dir DIR       for the engine and the base image, if they have to be made (default /var/tmp/thinwire-compose)
@@ -21,6 +22,7 @@ data=/usr/share/datasets/fashion-mnist
 folder=/var/tmp/thinwire-compose
 mirror=http://deb.debian.org/debian
 keep=no
+tls=no
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"; exit ;;
@@ -29,6 +31,7 @@ while [ $# -gt 0 ]; do
     --dir) folder=$2; shift 2 ;;
     --mirror) mirror=$2; shift 2 ;;
     --keep) keep=yes; shift ;;
+    --tls) tls=yes; shift ;;
     *) EXIT_CODE=2 die "unknown option '$1', see --help" ;;
   esac
 done
@@ -48,8 +51,30 @@ leave() {
   [ "$keep" = yes ] || rm -rf --one-file-system "$folder"
   exit "$code"
 }
-compose_test() { compose --project-name "$project" "$@"; }
-tool() { compose_test exec -T server thinwire "$@"; }
+compose_test() {
+  local files=(-f docker-compose.yml)
+  [ "$tls" = no ] || files+=(-f deploy/docker/compose.tls.yml)
+  compose --project-name "$project" "${files[@]}" "$@"
+}
+# in_image ARGS...: docker run of the server's image, as root, with the certificates in /certs.
+in_image() { docker run --rm --user 0:0 --volume "$work/certs:/certs" "$@"; }
+tool() {
+  if [ "$tls" = no ]; then compose_test exec -T server thinwire "$@" --insecure; return; fi
+  local me=/certs/operator-me
+  in_image --network "${project}_federation" --env THINWIRE_CA=$me/ca.pem --env THINWIRE_CERT=$me/cert.pem \
+    --env THINWIRE_KEY=$me/key.pem --entrypoint thinwire thinwire-server "$@" --server server:9481
+}
+
+# What the head of compose.tls.yml says, with the tool and the users of the images.
+make_certificates() {
+  mkdir "$work/certs"
+  in_image --entrypoint bash thinwire-server -euc '
+    thinwire certs init /certs --server server,127.0.0.1
+    for name in client-1 client-2 client-3 client-4 evaluator; do thinwire certs client /certs --name $name; done
+    thinwire certs operator /certs --name me
+    chown -R 980:980 /certs/server
+    chown -R 981:981 /certs/client-*' >"$work/certs.log" 2>&1 || { cat "$work/certs.log" >&2; die "no certificates"; }
+}
 
 # status FIELD: of `thinwire status`; nothing while the server does not answer.
 status() { tool status --format json 2>/dev/null | sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" || true; }
@@ -84,8 +109,11 @@ if [ -n "$packages" ]; then
   fi
 fi
 # The default configuration, but a short run.
-sed "s/rounds: [0-9]*/rounds: $rounds/" deploy/docker/server.textproto >"$work/server.textproto"
-export THINWIRE_SERVER_CONFIG=$work/server.textproto
+for name in server server.tls; do
+  sed "s/rounds: [0-9]*/rounds: $rounds/" "deploy/docker/$name.textproto" >"$work/$name.textproto"
+done
+export THINWIRE_SERVER_CONFIG=$work/server.textproto THINWIRE_TLS_CONFIG=$work/server.tls.textproto
+export THINWIRE_CERTS=$work/certs THINWIRE_CONTROL_PORT=
 
 say "Building the images on $THINWIRE_BASE_IMAGE ($THINWIRE_PACKAGES packages)"
 begin=$SECONDS
@@ -97,6 +125,7 @@ done
 [ "$(docker image inspect --format '{{.Size}}' thinwire-server)" -lt 300000000 ] ||
   die "the server's image has 300 MB or more"
 
+[ "$tls" = no ] || make_certificates
 begin=$SECONDS
 compose_test up --detach --no-build >"$work/up.log" 2>&1 || { cat "$work/up.log" >&2; die "the cluster does not come up"; }
 await 120 "the cluster trains" training

@@ -88,7 +88,7 @@ inside 'thinwire-server --version; thinwire-client --version; thinwire version
           /lib/systemd/system/thinwire-client@.service'
 say "Removing"
 inside 'apt-get remove -q -y thinwire-server thinwire-client thinwire >/dev/null
-        ! command -v thinwire-server && ! command -v thinwire-client && ! command -v thinwire
+        if command -v thinwire-server || command -v thinwire-client || command -v thinwire; then exit 1; fi
         test -f /etc/thinwire/server.textproto'  # configuration stays until purge
 say "Purging"
 inside 'dpkg --purge thinwire-server thinwire-client thinwire >/dev/null'

@@ -3,6 +3,7 @@
 # packages are not; there is no network but loopback.
 set -euo pipefail
 trap 'echo "failed: line $LINENO" >&2; journalctl --no-pager -n 60 -u "thinwire*" >&2' ERR
+fail() { echo "$*" >&2; false; }
 say() { printf '==> %s\n' "$*"; }
 await() {
   local limit=$((SECONDS + $1)) what=$2
@@ -12,7 +13,7 @@ await() {
     sleep 0.2
   done
 }
-status() { thinwire status --format json 2>/dev/null | sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" || true; }
+status() { thinwire status --insecure --format json 2>/dev/null | sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" || true; }
 is() { [ "$(status "$1")" = "$2" ]; }
 restarted() { [ "$(systemctl show -P NRestarts thinwire-server)" = 1 ] && [ -n "$(status state)" ]; }
 inactive() { [ "$(systemctl is-active "$1")" = inactive ]; }
@@ -36,12 +37,12 @@ say "Training; killing the server"
 systemctl kill --signal=KILL --kill-whom=main thinwire-server
 await 30 "systemd starts it again" restarted
 await 200 "the run completes" is state RUN_STATE_COMPLETED
-thinwire rounds
-thinwire export --out /root/model.safetensors
+thinwire rounds --insecure
+thinwire export --insecure --out /root/model.safetensors
 test -s /root/model.safetensors
 await 30 "clients end with the run" inactive thinwire-client@a
-ps -o user= -C thinwire-server | grep -qx thinwire
-test -O /root && test "$(stat -c %U /var/lib/thinwire-client/a)" = thinwire-client
+[ "$(stat -c %U "/proc/$(systemctl show -P MainPID thinwire-server)")" = thinwire ]
+[ "$(stat -c %U:%a /var/lib/thinwire-client/a)" = thinwire-client:750 ]
 
 say "Upgrading in place"
 before=$(systemctl show -P MainPID thinwire-server)
@@ -52,9 +53,11 @@ grep -q 'rounds: 4' /etc/thinwire/server.textproto  # the operator's file is kep
 
 say "Removing and purging while it runs"
 dpkg --remove thinwire-server thinwire-client thinwire >/dev/null
-! pgrep -f /usr/bin/thinwire- >/dev/null
+if pgrep -f /usr/bin/thinwire-; then fail "still running, see above"; fi
 test -d /var/lib/thinwire-server
 dpkg --purge thinwire-server thinwire-client thinwire >/dev/null
-test ! -e /var/lib/thinwire-server && test ! -e /var/lib/thinwire-client && test ! -e /etc/thinwire
+for path in /var/lib/thinwire-server /var/lib/thinwire-client /etc/thinwire; do
+  [ ! -e "$path" ] || fail "$path is left"
+done
 [ -z "$(systemctl list-unit-files --no-legend 'thinwire*')" ]
 say "Services: passed"
