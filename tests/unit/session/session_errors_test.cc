@@ -20,9 +20,9 @@ using testing::Le;
 using SessionErrorsTest = SessionFixture;
 
 constexpr absl::StatusCode kTransient[] = {absl::StatusCode::kUnavailable, absl::StatusCode::kDeadlineExceeded,
-                                           absl::StatusCode::kResourceExhausted};
+                                           absl::StatusCode::kResourceExhausted, absl::StatusCode::kUnauthenticated};
 
-TEST(ErrorPolicyTest, TheNetworkAndTheServersLoadAreAlwaysWaitedFor) {
+TEST(ErrorPolicyTest, TheNetworkTheServersLoadAndARotatedCertificateAreAlwaysWaitedFor) {
   for (const auto step :
        {SessionStep::kJoin, SessionStep::kAwait, SessionStep::kDownload, SessionStep::kUpload, SessionStep::kReport}) {
     for (const absl::StatusCode code : kTransient) EXPECT_EQ(RecoveryFor(step, code), Recovery::kRetry);
