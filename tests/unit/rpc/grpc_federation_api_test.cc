@@ -199,6 +199,19 @@ TEST_F(GrpcFederationApiTest, AServerThatIsBackIsReachedByTheVeryNextCall) {
   EXPECT_THAT(client.Heartbeat(""), IsOk());
 }
 
+TEST_F(GrpcFederationApiTest, AnExpiredCertificateIsAReasonToConnectAfresh) {
+  ASSERT_OK_AND_ASSIGN(const ChannelFactory channels, ChannelsTo(server.address(), grpc::InsecureChannelCredentials()));
+  int made = 0;
+  GrpcFederationApi client([&] { return ++made, channels(); }, "client-1");
+  server.service.heartbeat = [&made](const v1::HeartbeatRequest&, v1::HeartbeatResponse*) {
+    return made == 1 ? grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "expired") : grpc::Status::OK;
+  };
+  EXPECT_THAT(client.Heartbeat(""), StatusIs(absl::StatusCode::kUnauthenticated));
+  EXPECT_EQ(made, 2);
+  EXPECT_THAT(client.Heartbeat(""), IsOk());
+  EXPECT_EQ(made, 2);
+}
+
 TEST_F(GrpcFederationApiTest, AServerThatHangsRunsIntoTheCallsDeadline) {
   RpcTimeouts timeouts;
   timeouts.call = absl::Milliseconds(30);
