@@ -31,7 +31,7 @@ inline Dataset StripedImages(size_t size, ImageShape shape, uint32_t classes, ui
   return data;
 }
 
-inline std::unique_ptr<Trainer> MakeTrainer(const std::string& model, Dataset train, Dataset test = {}) {
+inline std::unique_ptr<ImageTrainer> MakeTrainer(const std::string& model, Dataset train, Dataset test = {}) {
   TorchTrainerOptions options;
   options.model = model;
   auto trainer = MakeTorchTrainer(options, std::move(train), std::move(test));

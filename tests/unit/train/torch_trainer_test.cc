@@ -57,6 +57,25 @@ TEST(TorchTrainer, DropoutFollowsTheSeedOfTheRequest) {
   EXPECT_GT(Distance(a, b), 0.01 * Distance(a, start));
 }
 
+TEST(TorchTrainer, WithOtherDataItIsAsIfItHadBeenMadeWithThem) {
+  const auto lent = MakeTrainer("cnn", StripedImages(40, kSmall, 2));
+  const auto own = MakeTrainer("cnn", StripedImages(24, kSmall, 2));
+  const ModelState start = own->Initialize(1).value();
+  ModelState a = start, b = start, c = start;
+  TrainRequest request = Request(0.01, 3, 7);
+  request.options.optimizer = TrainingOptions::Optimizer::kAdam;
+  request.options.keep_state = true;  // moments of the data before must not be taken over
+  ASSERT_TRUE(lent->Train(request, &a).ok());
+  ASSERT_TRUE(lent->SetTrainingData(StripedImages(24, kSmall, 2)).ok());
+  EXPECT_EQ(lent->examples(), 24u);
+  ASSERT_TRUE(lent->Train(request, &b).ok());
+  ASSERT_TRUE(own->Train(request, &c).ok());
+  EXPECT_TRUE(SameBits(b, c));
+  EXPECT_FALSE(SameBits(a, b));
+  EXPECT_FALSE(lent->SetTrainingData(StripedImages(24, {1, 8, 9}, 2)).ok());
+  EXPECT_FALSE(lent->SetTrainingData({}).ok());
+}
+
 TEST(TorchTrainer, LearnsStripes) {
   for (const char* model : {"mlp", "cnn"}) {
     const auto trainer = MakeTrainer(model, StripedImages(400, kSmall, 4), StripedImages(200, kSmall, 4, 99));
