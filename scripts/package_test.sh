@@ -2,7 +2,7 @@
 # Installs the Debian packages in an empty Debian 12 root, starts every program, verifies the units, removes and purges
 # and looks for what is left; then boots the root with systemd in a container without network and does the same with
 # the services at work: a federation trains, its server is killed, an upgrade, removal (scripts/package_test_boot.sh).
-# Needs root and debootstrap, for the second part systemd-nspawn; downloads about 400 MB from the mirror.
+# Needs root and debootstrap, for the second part systemd-nspawn; downloads LibTorch from the mirror.
 #
 #   scripts/package_test.sh --packages DIR [--root DIR] [--mirror URL] [--data DIR] [--keep]
 #
