@@ -22,7 +22,9 @@ absl::StatusOr<grpc::ByteBuffer> SerializedChunk(const StoredPayload& payload, u
 class DownloadReactor final : public ChunkStream<grpc::ByteBuffer> {
  public:
   DownloadReactor(ServiceParts* parts, const v1::DownloadRequest& request)
-      : ChunkStream(parts, request.client_id()), request_(request), role_(parts->run->clients->RoleOf(request.client_id())) {}
+      : ChunkStream(parts, request.client_id()),
+        request_(request),
+        role_(parts->run->clients->RoleOf(request.client_id())) {}
 
  private:
   absl::Status Open() override;

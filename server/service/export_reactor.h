@@ -12,7 +12,8 @@ namespace thinwire {
 
 class ExportReactor final : public ChunkStream<v1::ExportModelResponse> {
  public:
-  ExportReactor(ServiceParts* parts, const v1::ExportModelRequest& request) : ChunkStream(parts, "an operator"), request_(request) {}
+  ExportReactor(ServiceParts* parts, const v1::ExportModelRequest& request)
+      : ChunkStream(parts, "an operator"), request_(request) {}
 
  private:
   absl::Status Open() override;
