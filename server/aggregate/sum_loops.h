@@ -8,7 +8,7 @@
 
 namespace thinwire {
 
-// |value * scale| may be up to 2^kMaxRounded for the rounding in AddRounded to hold.
+// |value * scale| may be up to 2^kMaxRoundedBits for the rounding in AddRounded to hold.
 constexpr int kMaxRoundedBits = 51;
 
 // The bit pattern of the largest magnitude; above 0x7f800000 there is a NaN.
