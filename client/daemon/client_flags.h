@@ -1,4 +1,4 @@
-// The command line of thinwire-client.
+// The command line of a client program.
 #ifndef THINWIRE_CLIENT_DAEMON_CLIENT_FLAGS_H_
 #define THINWIRE_CLIENT_DAEMON_CLIENT_FLAGS_H_
 
@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/rpc/credentials.h"
 
 namespace thinwire {
+
+struct ClientTask;
+struct SecurityFlags;
 
 // Exit codes, documented by --help.
 enum class ClientExit {
@@ -22,20 +23,11 @@ enum class ClientExit {
   kState = 6,
 };
 
+// What every client has; a task's own flags go where the task says.
 struct ClientFlags {
   std::string server;
   std::string role = "trainer";
-  std::string task = "classify";
-  std::string model = "cnn";
-  std::string data = "/usr/share/datasets/fashion-mnist";
-  std::string partition = "iid";
-  std::string shard = "0/1";
-  uint64_t samples = 0;
-  uint64_t seed = 0;
-  std::string device = "cpu";
-  uint64_t threads = 1;
-  uint64_t echo_parameters = 0;  // 0: whatever model the run has
-  uint64_t echo_examples = 1;
+  std::string task;
   std::string state = "thinwire-client-state";
   std::string client_id;
   uint64_t max_rounds = 0;
@@ -50,15 +42,16 @@ struct ClientFlags {
   bool version = false;
 };
 
-// Flags are "--name value" or "--name=value"; a later one wins. INVALID_ARGUMENT, naming flag, value, limit and way
-// out, for an unknown flag, a missing value, a stray argument, a value out of range, or if --server is missing.
-absl::StatusOr<ClientFlags> ParseClientFlags(const std::vector<std::string>& arguments);
+// Reads these flags and those of `tasks`; the first task is the default. Errors as ReadCommandLine's; INVALID_ARGUMENT
+// also if --server is missing or flags contradict each other.
+absl::StatusOr<ClientFlags> ParseClientFlags(const std::vector<std::string>& arguments,
+                                             const std::vector<ClientTask>& tasks);
 
 // How the flags say to reach the server.
 SecurityFlags SecurityOf(const ClientFlags& flags);
 
-// What --help prints.
-std::string ClientHelp();
+// What --help prints for the program `name`.
+std::string ClientHelp(const std::string& name, const std::vector<ClientTask>& tasks);
 
 }  // namespace thinwire
 

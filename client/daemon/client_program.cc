@@ -3,40 +3,27 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <iostream>
+#include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/daemon/client_log.h"
+#include "client/daemon/echo_task.h"
 #include "client/daemon/stop_signals.h"
 #include "client/rpc/channel.h"
 #include "client/rpc/grpc_federation_api.h"
 #include "client/session/client_session.h"
 #include "client/session/session_progress.h"
-#include "client/train/echo_trainer.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "common/codec/float_environment.h"
+#include "common/rpc/credentials.h"
 
 namespace thinwire {
 namespace {
-
-int Complain(const absl::Status& status, ClientExit code) {
-  std::cerr << "thinwire-client: " << status.message() << "\n";
-  return static_cast<int>(code);
-}
-
-// With a number of parameters the trainer proposes a model of that size, else it takes whatever the run has.
-absl::StatusOr<std::unique_ptr<Trainer>> MakeEcho(const ClientFlags& flags) {
-  EchoOptions options;
-  options.examples = flags.echo_examples;
-  if (flags.echo_parameters == 0) return MakeEchoTrainer(options);
-  options.parameters = flags.echo_parameters;
-  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> any, MakeEchoTrainer(options));
-  TW_ASSIGN_OR_RETURN(const ModelState fresh, any->Initialize(0));
-  options.spec = fresh.spec;
-  return MakeEchoTrainer(options);
-}
 
 SessionOptions MakeOptions(const ClientFlags& flags, const std::string& client_id) {
   SessionOptions options;
@@ -96,33 +83,49 @@ ClientExit RunSession(const ClientFlags& flags, const StateFolder& state, Traine
   return code;
 }
 
+const ClientTask& TaskOf(const ClientFlags& flags, const std::vector<ClientTask>& tasks) {
+  return *std::find_if(tasks.begin(), tasks.end(), [&](const ClientTask& task) { return task.name == flags.task; });
+}
+
+absl::StatusOr<ChannelFactory> ChannelsFor(const ClientFlags& flags) {
+  TW_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                      ChannelCredentialsByFlags(SecurityOf(flags), PeerRole::kClient));
+  return ChannelsTo(flags.server, credentials);
+}
+
+// Everything that can be wrong with flags, files and data, then the session; its exit code, or why there was none.
+absl::StatusOr<ClientExit> Participate(const ClientFlags& flags, const ClientTask& task, ClientExit* refused) {
+  TW_RETURN_IF_ERROR(CheckFloatEnvironment());
+  TW_ASSIGN_OR_RETURN(const std::string id, ClientId(flags));
+  TW_ASSIGN_OR_RETURN(ChannelFactory channels, ChannelsFor(flags));
+  *refused = ClientExit::kState;
+  TW_ASSIGN_OR_RETURN(const StateFolder state, StateFolder::Open(flags.state, id));
+  *refused = ClientExit::kUsage;
+  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> trainer, task.make_trainer(flags));
+  return RunSession(flags, state, trainer.get(), std::move(channels));
+}
+
 }  // namespace
 
-int RunClientProgram(const std::vector<std::string>& arguments, const ClassifierFactory& make_classifier) {
+int RunClientProgram(const std::vector<std::string>& arguments, ClientProgram program) {
   signal(SIGPIPE, SIG_IGN);
   BlockStopSignals();
-  const absl::StatusOr<ClientFlags> flags = ParseClientFlags(arguments);
-  if (!flags.ok()) return Complain(flags.status(), ClientExit::kUsage);
+  program.tasks.push_back(EchoTask());
+  const auto complain = [&program](const absl::Status& status, ClientExit code) {
+    std::cerr << program.name << ": " << status.message() << "\n";
+    return static_cast<int>(code);
+  };
+  const std::string help = ClientHelp(program.name, program.tasks);  // before reading changes the defaults
+  const absl::StatusOr<ClientFlags> flags = ParseClientFlags(arguments, program.tasks);
+  if (!flags.ok()) return complain(flags.status(), ClientExit::kUsage);
   if (flags->help || flags->version) {
-    std::cout << (flags->help ? ClientHelp() : "thinwire-client " THINWIRE_VERSION "\n");
+    std::cout << (flags->help ? help : program.name + " " THINWIRE_VERSION "\n");
     return 0;
   }
-  const absl::Status floats = CheckFloatEnvironment();
-  if (!floats.ok()) return Complain(floats, ClientExit::kUsage);
-  const absl::StatusOr<std::string> id = ClientId(*flags);
-  if (!id.ok()) return Complain(id.status(), ClientExit::kUsage);
-  const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials =
-      ChannelCredentialsByFlags(SecurityOf(*flags), PeerRole::kClient);
-  if (!credentials.ok()) return Complain(credentials.status(), ClientExit::kUsage);
-  absl::StatusOr<ChannelFactory> channels = ChannelsTo(flags->server, *credentials);
-  if (!channels.ok()) return Complain(channels.status(), ClientExit::kUsage);
   SetUpClientLog(flags->log_level);
-  const absl::StatusOr<StateFolder> state = StateFolder::Open(flags->state, *id);
-  if (!state.ok()) return Complain(state.status(), ClientExit::kState);
-  const absl::StatusOr<std::unique_ptr<Trainer>> trainer =
-      flags->task == "echo" ? MakeEcho(*flags) : make_classifier(*flags);
-  if (!trainer.ok()) return Complain(trainer.status(), ClientExit::kUsage);
-  return static_cast<int>(RunSession(*flags, *state, trainer->get(), *std::move(channels)));
+  ClientExit refused = ClientExit::kUsage;
+  const absl::StatusOr<ClientExit> code = Participate(*flags, TaskOf(*flags, program.tasks), &refused);
+  return code.ok() ? static_cast<int>(*code) : complain(code.status(), refused);
 }
 
 }  // namespace thinwire

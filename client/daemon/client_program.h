@@ -1,23 +1,22 @@
-// thinwire-client from its command line to its exit code.
+// A client from its command line to its exit code: thinwire-client, and whatever brings a trainer of its own.
 #ifndef THINWIRE_CLIENT_DAEMON_CLIENT_PROGRAM_H_
 #define THINWIRE_CLIENT_DAEMON_CLIENT_PROGRAM_H_
 
-#include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "client/daemon/client_flags.h"
-#include "client/session/trainer.h"
+#include "client/daemon/client_task.h"
 
 namespace thinwire {
 
-// Makes the trainer of --task classify. Errors are the user's: wrong data, model or device.
-using ClassifierFactory = std::function<absl::StatusOr<std::unique_ptr<Trainer>>(const ClientFlags&)>;
+struct ClientProgram {
+  std::string name = "thinwire-client";  // in messages, help and log
+  std::vector<ClientTask> tasks;         // the first is the default of --task; echo is added to them
+};
 
-// `arguments`: without the program's name.
-int RunClientProgram(const std::vector<std::string>& arguments, const ClassifierFactory& make_classifier);
+// `arguments`: without the program's name. To be called from main, before any other thread is started: it takes over
+// SIGINT, SIGTERM and SIGPIPE. Returns what main is to return, a ClientExit.
+int RunClientProgram(const std::vector<std::string>& arguments, ClientProgram program);
 
 }  // namespace thinwire
 

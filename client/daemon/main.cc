@@ -9,14 +9,17 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/daemon/classify_task.h"
 #include "client/daemon/client_program.h"
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<thinwire::Trainer>> BecomeTorchClient(char** argv, const thinwire::ClientFlags& flags) {
+absl::StatusOr<std::unique_ptr<thinwire::Trainer>> BecomeTorchClient(char** argv,
+                                                                     const thinwire::ClassifyFlags& flags) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   const std::string other = (self.parent_path() / "thinwire-client-torch").string();
@@ -33,7 +36,9 @@ absl::StatusOr<std::unique_ptr<thinwire::Trainer>> BecomeTorchClient(char** argv
 }  // namespace
 
 int main(int argc, char** argv) {
-  return thinwire::RunClientProgram(
-      std::vector<std::string>(argv + 1, argv + argc),
-      [argv](const thinwire::ClientFlags& flags) { return BecomeTorchClient(argv, flags); });
+  thinwire::ClientProgram program;
+  program.tasks = {thinwire::ClassifyTask([argv](const thinwire::ClientFlags&, const thinwire::ClassifyFlags& flags) {
+    return BecomeTorchClient(argv, flags);
+  })};
+  return thinwire::RunClientProgram(std::vector<std::string>(argv + 1, argv + argc), std::move(program));
 }

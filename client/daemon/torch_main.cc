@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/daemon/classify_task.h"
 #include "client/daemon/client_program.h"
 #include "client/train/local_data.h"
 #include "client/train/torch_trainer.h"
@@ -16,7 +17,7 @@ absl::Status NameFlag(const char* flag, const absl::Status& status) {
   return status.ok() ? status : absl::InvalidArgumentError(absl::StrCat(flag, ": ", status.message()));
 }
 
-absl::StatusOr<Dataset> LoadShard(const ClientFlags& flags) {
+absl::StatusOr<Dataset> LoadShard(const ClassifyFlags& flags) {
   LocalDataOptions options;
   options.folder = flags.data;
   options.seed = flags.seed;
@@ -30,9 +31,9 @@ absl::StatusOr<Dataset> LoadShard(const ClientFlags& flags) {
   return LoadTrainingShard(options);
 }
 
-absl::StatusOr<std::unique_ptr<Trainer>> MakeClassifier(const ClientFlags& flags) {
+absl::StatusOr<std::unique_ptr<Trainer>> MakeClassifier(const ClientFlags& client, const ClassifyFlags& flags) {
   Dataset train, test;
-  if (flags.role == "evaluator") {
+  if (client.role == "evaluator") {
     TW_ASSIGN_OR_RETURN(test, LoadTestSet(flags.data));
   } else {
     TW_ASSIGN_OR_RETURN(train, LoadShard(flags));
@@ -48,5 +49,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeClassifier(const ClientFlags& flags
 }  // namespace thinwire
 
 int main(int argc, char** argv) {
-  return thinwire::RunClientProgram(std::vector<std::string>(argv + 1, argv + argc), thinwire::MakeClassifier);
+  thinwire::ClientProgram program;
+  program.tasks = {thinwire::ClassifyTask(thinwire::MakeClassifier)};
+  return thinwire::RunClientProgram(std::vector<std::string>(argv + 1, argv + argc), std::move(program));
 }

@@ -1,5 +1,8 @@
 #include "client/daemon/client_flags.h"
 
+#include "client/daemon/classify_task.h"
+#include "client/daemon/echo_task.h"
+#include "common/rpc/credentials.h"
 #include "gmock/gmock.h"
 #include "tests/testing/status_matchers.h"
 
@@ -14,42 +17,65 @@ std::vector<std::string> WithServer(std::vector<std::string> more) {
   return more;
 }
 
+// Tasks as thinwire-client has them.
+std::vector<ClientTask> Tasks() { return {ClassifyTask(nullptr), EchoTask()}; }
+
+absl::StatusOr<ClientFlags> Parse(const std::vector<std::string>& arguments) {
+  return ParseClientFlags(arguments, Tasks());
+}
+
 TEST(ClientFlagsTest, ValuesComeAfterASpaceOrAnEqualsSign) {
-  ASSERT_OK_AND_ASSIGN(
-      const ClientFlags flags,
-      ParseClientFlags({"--server", "example.org:9480", "--role=evaluator", "--task", "echo", "--echo-parameters=1000",
-                        "--state=/tmp/s", "--client-id", "ward-7", "--insecure", "--samples", "6000", "--shard=3/10"}));
+  ASSERT_OK_AND_ASSIGN(const ClientFlags flags,
+                       Parse({"--server", "example.org:9480", "--role=evaluator", "--task", "echo", "--state=/tmp/s",
+                              "--client-id", "ward-7", "--insecure"}));
   EXPECT_EQ(flags.server, "example.org:9480");
   EXPECT_EQ(flags.role, "evaluator");
   EXPECT_EQ(flags.task, "echo");
-  EXPECT_EQ(flags.echo_parameters, 1000u);
   EXPECT_EQ(flags.state, "/tmp/s");
   EXPECT_EQ(flags.client_id, "ward-7");
-  EXPECT_EQ(flags.samples, 6000u);
-  EXPECT_EQ(flags.shard, "3/10");
+}
+
+TEST(ClientFlagsTest, ATaskGetsItsOwnFlags) {
+  ClassifyFlags seen;
+  const std::vector<ClientTask> tasks = {
+      ClassifyTask([&](const ClientFlags&, const ClassifyFlags& flags) -> absl::StatusOr<std::unique_ptr<Trainer>> {
+        seen = flags;
+        return absl::NotFoundError("no data");
+      })};
+  ASSERT_OK_AND_ASSIGN(const ClientFlags flags,
+                       ParseClientFlags(WithServer({"--samples", "6000", "--shard=3/10"}), tasks));
+  EXPECT_EQ(flags.task, "classify") << "the first task is the default";
+  EXPECT_FALSE(tasks[0].make_trainer(flags).ok());
+  EXPECT_EQ(seen.samples, 6000u);
+  EXPECT_EQ(seen.shard, "3/10");
+  EXPECT_EQ(seen.model, "cnn");
+}
+
+TEST(ClientFlagsTest, TwoTasksMayNotShareAFlag) {
+  EXPECT_THAT(ParseClientFlags(WithServer({}), {EchoTask(), EchoTask()}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("--echo-parameters twice")));
 }
 
 TEST(ClientFlagsTest, AMissingServerIsAnErrorNotAnEndlessWait) {
-  EXPECT_THAT(ParseClientFlags({"--task=echo"}),
+  EXPECT_THAT(Parse({"--task=echo"}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--server HOST:PORT is missing")));
 }
 
 TEST(ClientFlagsTest, TransportSecurityIsSpelledOutOrPlaintextIs) {
-  EXPECT_THAT(
-      ParseClientFlags({"--server=h:1"}),
-      StatusIs(absl::StatusCode::kInvalidArgument,
-               AllOf(HasSubstr("--ca FILE is missing"), HasSubstr("thinwire certs client"), HasSubstr("--insecure"))));
-  EXPECT_THAT(ParseClientFlags({"--server=h:1", "--ca=a", "--cert=b"}),
+  EXPECT_THAT(Parse({"--server=h:1"}), StatusIs(absl::StatusCode::kInvalidArgument,
+                                                AllOf(HasSubstr("--ca FILE is missing"),
+                                                      HasSubstr("thinwire certs client"), HasSubstr("--insecure"))));
+  EXPECT_THAT(Parse({"--server=h:1", "--ca=a", "--cert=b"}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--key FILE is missing")));
-  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, ParseClientFlags({"--server=h:1", "--ca=a", "--cert=b", "--key=c"}));
+  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, Parse({"--server=h:1", "--ca=a", "--cert=b", "--key=c"}));
   EXPECT_EQ(SecurityOf(flags).files.certificate, "b");
   EXPECT_FALSE(SecurityOf(flags).insecure);
 }
 
 TEST(ClientFlagsTest, OnceIsOneRound) {
-  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, ParseClientFlags(WithServer({"--once"})));
+  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, Parse(WithServer({"--once"})));
   EXPECT_EQ(flags.max_rounds, 1u);
-  EXPECT_THAT(ParseClientFlags(WithServer({"--once", "--max-rounds=3"})),
+  EXPECT_THAT(Parse(WithServer({"--once", "--max-rounds=3"})),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("contradicts")));
 }
 
@@ -64,9 +90,9 @@ TEST(ClientFlagsTest, EveryErrorNamesFlagValueAndLimit) {
       {{"--task=guess"}, "--task is 'guess', not one of classify, echo"},
       {{"--samples=-1"}, "--samples is '-1', must be a whole number from 0 to"},
       {{"--samples=1e3"}, "--samples is '1e3'"},
-      {{"--threads=0"}, "--threads is 0, must be at least 1"},
-      {{"--threads=4000"}, "from 0 to 1024"},
-      {{"--echo-examples=0"}, "--echo-examples is 0"},
+      {{"--threads=0"}, "--threads is '0', must be a whole number from 1 to 1024"},
+      {{"--threads=4000"}, "from 1 to 1024"},
+      {{"--echo-examples=0"}, "--echo-examples is '0', must be a whole number from 1 to"},
       {{"--state="}, "--state is empty"},
       {{"--client-id=a b"}, "--client-id: client id 'a b'"},
       {{"--log-level=loud"}, "--log-level is 'loud', not one of trace"},
@@ -77,18 +103,18 @@ TEST(ClientFlagsTest, EveryErrorNamesFlagValueAndLimit) {
       {{"--server=nowhere"}, "--server: server address 'nowhere' must be HOST:PORT"},
   };
   for (const auto& each : cases) {
-    EXPECT_THAT(ParseClientFlags(WithServer(each.arguments)),
+    EXPECT_THAT(Parse(WithServer(each.arguments)),
                 StatusIs(absl::StatusCode::kInvalidArgument,
                          AllOf(HasSubstr(each.message), HasSubstr("--help lists the flags"))));
   }
 }
 
 TEST(ClientFlagsTest, HelpNeedsNoServerAndNamesFlagsDefaultsAndExitCodes) {
-  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, ParseClientFlags({"--help"}));
+  ASSERT_OK_AND_ASSIGN(const ClientFlags flags, Parse({"--help"}));
   EXPECT_TRUE(flags.help);
-  for (const char* part :
-       {"--server HOST:PORT", "--partition RULE", "(default iid)", "Exit codes: 0 the run has ended"}) {
-    EXPECT_THAT(ClientHelp(), HasSubstr(part));
+  for (const char* part : {"Usage: thinwire-client", "--server HOST:PORT", "With --task classify", "--partition RULE",
+                           "(default iid)", "Exit codes: 0 the run has ended"}) {
+    EXPECT_THAT(ClientHelp("thinwire-client", Tasks()), HasSubstr(part));
   }
 }
 
