@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/bytes.h"
 #include "common/base/status_macros.h"
 #include "server/aggregate/sum_loops.h"
 
@@ -18,13 +17,6 @@ constexpr uint64_t kSignBit = uint64_t{1} << 63;
 // Integers as they lie in the accumulator: 0 is the smallest, and the order of unsigned numbers is theirs.
 uint64_t ToOrdered(int64_t value) { return static_cast<uint64_t>(value) ^ kSignBit; }
 int64_t FromOrdered(uint64_t ordered) { return static_cast<int64_t>(ordered ^ kSignBit); }
-
-// The bit pattern of the largest magnitude allowed, 2^exponent or the largest float.
-uint32_t LimitBits(int exponent) {
-  return exponent >= 128 ? 0x7f7fffffu : FloatBits(static_cast<float>(std::ldexp(1.0, exponent)));
-}
-
-uint32_t Magnitude(float value) { return FloatBits(value) & 0x7fffffffu; }
 
 // Calls visit(first, begin, size) for the parts of [first, first + size) that lie in one block each.
 template <typename Visit>
@@ -67,12 +59,7 @@ Mutex& Accumulator::LockOf(uint32_t tensor, uint64_t first) const {
 }
 
 absl::Status Accumulator::CheckFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values) const {
-  const uint32_t limit = LimitBits(fixed_point_.bound_exponent[tensor]);
-  if (LargestMagnitudeBits(values) <= limit) return absl::OkStatus();
-  const auto bad = std::find_if(values.begin(), values.end(), [&](float v) { return Magnitude(v) > limit; });
-  return absl::InvalidArgumentError(absl::StrCat("tensor '", spec_.tensors()[tensor].name, "' value ",
-                                                 first + static_cast<uint64_t>(bad - values.begin()), " is ", *bad,
-                                                 "; magnitudes up to ", FloatFromBits(limit), " are accepted"));
+  return CheckBounds(fixed_point_, tensor, spec_.tensors()[tensor].name, first, values);
 }
 
 void Accumulator::AddFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values, uint64_t weight) {
@@ -96,15 +83,8 @@ void Accumulator::MaxInts(uint32_t tensor, uint64_t first, absl::Span<const int6
 }
 
 absl::Status Accumulator::Admit(uint64_t weight) {
-  if (weight == 0 || weight > fixed_point_.max_weight) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("an update has the weight ", weight, ", accepted are 1 to ", fixed_point_.max_weight));
-  }
   MutexLock lock(counts_);
-  if (admitted_ == fixed_point_.max_updates) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the round has room for ", fixed_point_.max_updates, " updates, and all are taken"));
-  }
+  TW_RETURN_IF_ERROR(CheckAdmission(fixed_point_, weight, admitted_));
   ++admitted_;
   return absl::OkStatus();
 }

@@ -16,12 +16,13 @@
 #include "common/base/zeroed_memory.h"
 #include "common/tensor/model_spec.h"
 #include "server/aggregate/fixed_point.h"
+#include "server/aggregate/round_aggregate.h"
 
 namespace thinwire {
 
 // Thread-safe: blocks have locks, shared by every 64th block. Memory is touched by the first addition only, so an
 // accumulator that waits for its first update costs nothing.
-class Accumulator {
+class Accumulator : public RoundAggregate {
  public:
   // RESOURCE_EXHAUSTED if there is no memory for it. `fixed_point` has an entry for each tensor of `spec`.
   static absl::StatusOr<std::unique_ptr<Accumulator>> Create(const ModelSpec& spec, const FixedPoint& fixed_point);
@@ -46,13 +47,19 @@ class Accumulator {
   absl::Status MergeWith(const Accumulator& other);
 
   uint64_t total_weight() const;
-  uint32_t updates() const;
+  uint32_t updates() const override;
   const FixedPoint& fixed_point() const { return fixed_point_; }
   // The weighted mean of a block; exactly 0 where the sum is 0. FAILED_PRECONDITION if no update was counted, or
   // the sums are void.
   absl::Status MeanFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) const;
   // The maximum over all updates.
   absl::Status MaxedInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) const;
+  absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) const override {
+    return MeanFloats(tensor, first, out);
+  }
+  absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) const override {
+    return MaxedInts(tensor, first, out);
+  }
 
  private:
   static constexpr size_t kLocks = 64;

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/bytes.h"
 #include "common/base/status_macros.h"
+#include "server/aggregate/sum_loops.h"
 
 namespace thinwire {
 namespace {
@@ -54,6 +55,13 @@ absl::StatusOr<double> LargestMagnitude(const TensorSpec& tensor, uint32_t index
   return largest;
 }
 
+// The bit pattern of the largest magnitude allowed, 2^exponent or the largest float.
+uint32_t LimitBits(int exponent) {
+  return exponent >= 128 ? 0x7f7fffffu : FloatBits(static_cast<float>(std::ldexp(1.0, exponent)));
+}
+
+uint32_t Magnitude(float value) { return FloatBits(value) & 0x7fffffffu; }
+
 }  // namespace
 
 absl::StatusOr<FixedPoint> ChooseFixedPoint(const ModelSpec& spec, const std::vector<double>& value_bounds,
@@ -92,6 +100,26 @@ absl::StatusOr<std::vector<double>> ValueBounds(const ModelSpec& spec, BlockSour
     bounds[i] = std::max(kBufferGrowth * largest, kMinBufferBound);
   }
   return bounds;
+}
+
+absl::Status CheckBounds(const FixedPoint& fixed_point, uint32_t tensor, const std::string& name, uint64_t first,
+                         absl::Span<const float> values) {
+  const uint32_t limit = LimitBits(fixed_point.bound_exponent[tensor]);
+  if (LargestMagnitudeBits(values) <= limit) return absl::OkStatus();
+  const auto bad = std::find_if(values.begin(), values.end(), [&](float v) { return Magnitude(v) > limit; });
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' value ",
+                                                 first + static_cast<uint64_t>(bad - values.begin()), " is ", *bad,
+                                                 "; magnitudes up to ", FloatFromBits(limit), " are accepted"));
+}
+
+absl::Status CheckAdmission(const FixedPoint& fixed_point, uint64_t weight, uint32_t admitted) {
+  if (weight == 0 || weight > fixed_point.max_weight) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an update has the weight ", weight, ", accepted are 1 to ", fixed_point.max_weight));
+  }
+  if (admitted < fixed_point.max_updates) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the round has room for ", fixed_point.max_updates, " updates, and all are taken"));
 }
 
 std::string EncodeFixedPoint(const FixedPoint& fixed_point) {

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
 
@@ -38,6 +40,14 @@ absl::StatusOr<FixedPoint> ChooseFixedPoint(const ModelSpec& spec, const std::ve
 // float buffers 16 times their largest current magnitude, at least 1024: statistics may grow, but a bound without need
 // costs the small ones their precision.
 absl::StatusOr<std::vector<double>> ValueBounds(const ModelSpec& spec, BlockSource& weights, double max_norm);
+
+// INVALID_ARGUMENT, naming tensor, index, value and limit, if a value is not finite or out of the tensor's bound.
+// `name` is the tensor's, `first` the index of the first value.
+absl::Status CheckBounds(const FixedPoint& fixed_point, uint32_t tensor, const std::string& name, uint64_t first,
+                         absl::Span<const float> values);
+// Whether a round that has admitted `admitted` updates takes one more: RESOURCE_EXHAUSTED if all max_updates places are
+// taken, INVALID_ARGUMENT for a weight of 0 or over max_weight.
+absl::Status CheckAdmission(const FixedPoint& fixed_point, uint64_t weight, uint32_t admitted);
 
 // For the journal.
 std::string EncodeFixedPoint(const FixedPoint& fixed_point);

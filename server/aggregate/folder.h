@@ -1,4 +1,4 @@
-// One update from its spool file into the accumulator, and an accumulator into a new version: both block by block.
+// One update from its spool file into the accumulator, and a round's aggregate into a new version: both block by block.
 //
 // An update is always relative to R, the exact decoded downlink that its client started from. Trainable tensors: a
 // delta upload carries m - R, a model upload carries m, and the server folds m - R. Float buffers: both carry the
@@ -15,6 +15,7 @@
 #include "common/codec/payload.h"
 #include "common/tensor/model_spec.h"
 #include "server/aggregate/accumulator.h"
+#include "server/aggregate/round_aggregate.h"
 #include "server/aggregate/strategy.h"
 
 namespace thinwire {
@@ -55,10 +56,10 @@ struct WrittenVersion {
   Digest state_sha256;  // none without state
 };
 
-// Streams old weights and the accumulator's mean into new files, synced. The bits of a weight stay as they are where
-// its mean (and its state) is 0. INVALID_ARGUMENT, naming the tensor, if a result is not finite (nothing durable is
-// harmed: the old version stays); FAILED_PRECONDITION if nothing was added.
-absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const Accumulator& accumulator,
+// Streams old weights and the aggregate of the updates into new files, synced. The bits of a weight stay as they are
+// where its aggregate (and its state) is 0. INVALID_ARGUMENT, naming the tensor, if a result is not finite (nothing
+// durable is harmed: the old version stays); FAILED_PRECONDITION if nothing was added.
+absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const RoundAggregate& aggregate,
                                                const PublishRequest& request);
 
 }  // namespace thinwire

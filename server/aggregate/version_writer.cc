@@ -72,8 +72,8 @@ class StateFiles {
 // Writes a version tensor by tensor, block by block, in the order of the file.
 class VersionWriter {
  public:
-  VersionWriter(const ModelSpec& spec, const Accumulator& accumulator, const PublishRequest& request)
-      : spec_(spec), accumulator_(accumulator), strategy_(request.strategy), mean_(kBlockValues) {
+  VersionWriter(const ModelSpec& spec, const RoundAggregate& aggregate, const PublishRequest& request)
+      : spec_(spec), aggregate_(aggregate), strategy_(request.strategy), mean_(kBlockValues) {
     for (int which = 0; which < strategy_.state_values(); ++which) state_[which].resize(kBlockValues);
   }
 
@@ -109,7 +109,7 @@ class VersionWriter {
     TW_RETURN_IF_ERROR(old_->ReadFloats(index, first, absl::MakeSpan(weights_)));
     const TensorRole role = spec_.tensors()[index].role;
     if (role != TensorRole::kFrozen) {
-      TW_RETURN_IF_ERROR(accumulator_.MeanFloats(index, first, absl::MakeSpan(mean_.data(), size)));
+      TW_RETURN_IF_ERROR(aggregate_.ReadFloats(index, first, absl::MakeSpan(mean_.data(), size)));
       if (role == TensorRole::kTrainable) TW_RETURN_IF_ERROR(Advance(index, first, size));
       if (role == TensorRole::kBuffer) ApplyMean(absl::MakeConstSpan(mean_.data(), size), absl::MakeSpan(weights_));
       TW_RETURN_IF_ERROR(CheckFinite(index, first, weights_));
@@ -135,7 +135,7 @@ class VersionWriter {
     ints_.resize(size);
     const bool frozen = spec_.tensors()[index].role == TensorRole::kFrozen;
     TW_RETURN_IF_ERROR(frozen ? old_->ReadInts(index, first, absl::MakeSpan(ints_))
-                              : accumulator_.MaxedInts(index, first, absl::MakeSpan(ints_)));
+                              : aggregate_.ReadInts(index, first, absl::MakeSpan(ints_)));
     return new_->WriteInts(index, first, ints_);
   }
 
@@ -148,7 +148,7 @@ class VersionWriter {
   }
 
   const ModelSpec& spec_;
-  const Accumulator& accumulator_;
+  const RoundAggregate& aggregate_;
   const StrategyOptions strategy_;
   StateFiles state_files_;
   std::optional<SafetensorsReader> old_;
@@ -161,11 +161,11 @@ class VersionWriter {
 
 }  // namespace
 
-absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const Accumulator& accumulator,
+absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const RoundAggregate& aggregate,
                                                const PublishRequest& request) {
-  if (accumulator.updates() == 0) return absl::FailedPreconditionError("no update has been folded, nothing to publish");
+  if (aggregate.updates() == 0) return absl::FailedPreconditionError("no update has been folded, nothing to publish");
   TW_RETURN_IF_ERROR(request.strategy.Validate());
-  return VersionWriter(spec, accumulator, request).Run(request);
+  return VersionWriter(spec, aggregate, request).Run(request);
 }
 
 }  // namespace thinwire

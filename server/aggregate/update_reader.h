@@ -1,0 +1,71 @@
+// One spooled update as values relative to R, and the check that every update passes before it counts. Used by
+// FoldUpdate and UpdateColumns.
+#ifndef THINWIRE_SERVER_AGGREGATE_UPDATE_READER_H_
+#define THINWIRE_SERVER_AGGREGATE_UPDATE_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/codec/payload.h"
+#include "common/tensor/model_spec.h"
+#include "server/aggregate/fixed_point.h"
+#include "server/aggregate/folder.h"
+
+namespace thinwire {
+
+// Buffers of one block, to be used again and again. After a read either `floats` or `ints` holds the block.
+struct UpdateBlock {
+  std::string frame;
+  std::vector<float> floats;
+  std::vector<float> base;
+  std::vector<int64_t> ints;
+
+  // Multiplies the floats. Element by element, so that the result is the same on every machine.
+  void Scale(float factor) {
+    for (float& value : floats) value *= factor;
+  }
+};
+
+// An open update: a file and its manifest, no values. `spec` and the request's base must outlive it. Reads are
+// thread-safe.
+class UpdateReader {
+ public:
+  // INVALID_ARGUMENT, DATA_LOSS or UNIMPLEMENTED, as PayloadReader::Open; INVALID_ARGUMENT if the update did not start
+  // from the request's base.
+  static absl::StatusOr<UpdateReader> Open(const ModelSpec& spec, const FoldRequest& request);
+
+  const Manifest& manifest() const { return reader_.manifest(); }
+  const TensorSpec& TensorOf(const Segment& segment) const { return spec_->tensors()[segment.tensor]; }
+  size_t SegmentIndex(uint32_t tensor, uint64_t block) const { return reader_.SegmentIndex(tensor, block); }
+  // Reads segment `index`. INTERNAL if R cannot be read, which is not the update's fault.
+  absl::Status Read(size_t index, SegmentCheck check, UpdateBlock* out) const;
+
+ private:
+  UpdateReader(const ModelSpec& spec, const PayloadReader* base, PayloadReader reader)
+      : spec_(&spec), base_(base), reader_(std::move(reader)) {}
+  absl::Status InSegment(const Segment& segment, const absl::Status& status) const;
+  absl::Status SubtractBase(const Segment& segment, UpdateBlock* out) const;
+  absl::Status ReadBase(const Segment& segment, std::vector<float>* out) const;
+
+  const ModelSpec* spec_;
+  const PayloadReader* base_;
+  PayloadReader reader_;
+};
+
+// Reads everything once: hashes, frames, finite values within the round's bounds, norm. Errors as FoldUpdate.
+absl::StatusOr<FoldReport> CheckUpdate(const UpdateReader& reader, const FoldRequest& request,
+                                       const FixedPoint& fixed_point);
+
+// What the trainable values of a checked update are multiplied by.
+inline float ClipFactor(const FoldRequest& request, const FoldReport& report) {
+  return report.clipped ? static_cast<float>(request.clip_norm / report.norm) : 1.0f;
+}
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_SERVER_AGGREGATE_UPDATE_READER_H_
