@@ -16,7 +16,7 @@ std::string DescribeBytes(uint64_t bytes) {
     value /= 1000;
     unit = next;
   }
-  return absl::StrFormat(value < 9.95 ? "%.1f %s" : "%.0f %s", value, unit);
+  return absl::StrFormat("%.*f %s", value < 9.95 ? 1 : 0, value, unit);
 }
 
 std::string DescribeTransfer(uint64_t start, uint64_t done, uint64_t total, absl::Duration elapsed) {
