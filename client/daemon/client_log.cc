@@ -20,6 +20,10 @@ void LoggingObserver::OnTrouble(const absl::Status& error, const std::string& ne
   spdlog::warn("trouble error=\"{}\" next=\"{}\"", error.ToString(), next);
 }
 
+void LoggingObserver::OnReceipt(const std::string& assignment, const std::string& state) {
+  spdlog::info("receipt assignment={} state={}", assignment, state);
+}
+
 void LoggingObserver::OnProgress(const std::string& line) { spdlog::info("progress \"{}\"", line); }
 
 }  // namespace thinwire

@@ -16,6 +16,7 @@ class LoggingObserver : public SessionObserver {
  public:
   void OnState(SessionState state, const std::string& detail) override;
   void OnTrouble(const absl::Status& error, const std::string& next) override;
+  void OnReceipt(const std::string& assignment, const std::string& state) override;
   void OnProgress(const std::string& line) override;
 };
 

@@ -32,6 +32,11 @@ class SessionObserver {
   virtual void OnState(SessionState state, const std::string& detail) = 0;
   // Something went wrong that the session survives; `next` says what it does about it.
   virtual void OnTrouble(const absl::Status& error, const std::string& next) = 0;
+  // The server has answered for an update; `state` is received, folded, discarded or failed.
+  virtual void OnReceipt(const std::string& assignment, const std::string& state) {
+    (void)assignment;
+    (void)state;
+  }
   // How far the current state has got, now and then.
   virtual void OnProgress(const std::string& line) = 0;
 };

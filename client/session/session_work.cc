@@ -149,6 +149,7 @@ void ClientSession::Deliver(const Assignment& assignment, const PendingUpdate& u
   };
   const StepOutcome outcome = steps_.Run(SessionStep::kUpload, [&] {
     TW_ASSIGN_OR_RETURN(verdict, uploader_.Send(update, progress));
+    parts_.observer->OnReceipt(assignment.id, UpdateStateName(verdict.state));
     return absl::OkStatus();
   });
   if (outcome == StepOutcome::kStopped || outcome == StepOutcome::kGaveUp) return EndBy(outcome);

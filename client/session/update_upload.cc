@@ -17,6 +17,24 @@ bool IsSettled(UpdateState state) { return state != UpdateState::kUnknown && sta
 
 }  // namespace
 
+const char* UpdateStateName(UpdateState state) {
+  switch (state) {
+    case UpdateState::kUnknown:
+      return "unknown";
+    case UpdateState::kPartial:
+      return "partial";
+    case UpdateState::kReceived:
+      return "received";
+    case UpdateState::kFolded:
+      return "folded";
+    case UpdateState::kDiscarded:
+      return "discarded";
+    case UpdateState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
 absl::StatusOr<UpdateStatus> UpdateUploader::Send(const PendingUpdate& update, const ProgressFn& progress) {
   absl::Status last;
   bool resent = false;

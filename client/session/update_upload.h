@@ -12,6 +12,9 @@
 
 namespace thinwire {
 
+// "unknown", "partial", "received", "folded", "discarded", "failed".
+const char* UpdateStateName(UpdateState state);
+
 // Thread-compatible.
 class UpdateUploader {
  public:

@@ -30,6 +30,11 @@ void Cluster::UseTls(std::string security, TlsFiles own) {
 }
 
 absl::Status Cluster::StartServer(const std::string& config, const std::vector<std::string>& flags) {
+  TW_RETURN_IF_ERROR(LaunchServer(config, flags));
+  return AwaitServer();
+}
+
+absl::Status Cluster::LaunchServer(const std::string& config, const std::vector<std::string>& flags) {
   TW_RETURN_IF_ERROR(MakeDirectories(state()));
   TW_RETURN_IF_ERROR(RemoveFile(JoinPath(state(), "endpoints.json")));
   TW_RETURN_IF_ERROR(WriteFileAtomically(
@@ -37,21 +42,22 @@ absl::Status Cluster::StartServer(const std::string& config, const std::vector<s
       absl::StrCat(config, "\nstorage { directory: \"", state(), "\" }\n",
                    "listen { federation: \"127.0.0.1:0\" control: \"127.0.0.1:0\" http: \"127.0.0.1:0\" }\n",
                    security_)));
-  ProcessSpec spec{
-      "server", {JoinPath(bin_, "thinwire-server"), "--config", Path("server.textproto")}, {}, Path("server.log")};
+  ProcessSpec spec{"server", wrapper_, {}, Path("server.log")};
+  for (const std::string& word : {JoinPath(bin_, "thinwire-server"), std::string("--config"), Path("server.textproto")})
+    spec.command.push_back(word);
   spec.command.insert(spec.command.end(), flags.begin(), flags.end());
   server_.reset();
   if (logs_.empty()) logs_.push_back(spec.log_path);
   TW_ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Start(spec));
   server_.emplace(std::move(process));
-  return AwaitEndpoints();
+  return absl::OkStatus();
 }
 
-absl::Status Cluster::AwaitEndpoints() {
+absl::Status Cluster::AwaitServer() {
   const std::string path = JoinPath(state(), "endpoints.json");
   const Monotonic give_up = Clock::System()->Now() + kStartTimeout;
   while (!FileExists(path)) {
-    if (server_->Wait(absl::Milliseconds(10)).has_value()) {
+    if (server_->Wait(absl::Milliseconds(5)).has_value()) {
       return absl::InternalError(absl::StrCat("server ended at its start\n", Logs()));
     }
     if (Clock::System()->Now() > give_up) return absl::DeadlineExceededError(absl::StrCat("no endpoints\n", Logs()));
@@ -88,7 +94,15 @@ absl::StatusOr<size_t> Cluster::StartClient(const std::string& id, const std::ve
   logs_.push_back(spec.log_path);
   TW_ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Start(spec));
   clients_.push_back(std::make_unique<ChildProcess>(std::move(process)));
+  client_specs_.push_back(std::move(spec));
   return clients_.size() - 1;
+}
+
+absl::Status Cluster::RestartClient(size_t index) {
+  KillClient(index);
+  TW_ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Start(client_specs_[index]));
+  clients_[index] = std::make_unique<ChildProcess>(std::move(process));
+  return absl::OkStatus();
 }
 
 void Cluster::KillClient(size_t index) {
@@ -153,6 +167,11 @@ absl::StatusOr<std::vector<v1::RoundSummary>> Cluster::Rounds() {
   const grpc::Status status = control_->ListRounds(&context, {}, &response);
   if (!status.ok()) return FromGrpcStatus(status);
   return std::vector<v1::RoundSummary>(response.rounds().begin(), response.rounds().end());
+}
+
+std::string Cluster::LogOf(const std::string& id) const {
+  constexpr uint64_t kMaxLog = uint64_t{1} << 30;
+  return ReadWholeFile(Path(absl::StrCat(id, ".log")), kMaxLog).value_or("");
 }
 
 std::string Cluster::Logs() const {

@@ -37,6 +37,13 @@ class Cluster {
   // Starts a server on free ports with `config`, a FederationConfig in text format without listen and
   // storage.directory, which are added here; waits until it listens. A second call restarts it on the same state.
   absl::Status StartServer(const std::string& config, const std::vector<std::string>& flags = {});
+  // The two halves of it, for a test that does something between them: e.g. kills the server while it starts.
+  absl::Status LaunchServer(const std::string& config, const std::vector<std::string>& flags = {});
+  absl::Status AwaitServer();
+  // Further starts run the server's command line after `prefix`, e.g. a program that drops privileges or sets limits.
+  void WrapServer(std::vector<std::string> prefix) { wrapper_ = std::move(prefix); }
+  // A folder of its own in place of Path("state"), e.g. one on another file system.
+  void UseState(std::string directory) { state_ = std::move(directory); }
   // SIGKILL, and waits for the end.
   ProcessExit KillServer();
   // SIGTERM, and waits.
@@ -49,6 +56,8 @@ class Cluster {
   absl::StatusOr<size_t> StartClient(const std::string& id, const std::vector<std::string>& flags);
   // Ends the client at once, so that another with its id (and state folder) may start.
   void KillClient(size_t index);
+  // Kills it if it still runs, and starts it again with the same command line and log.
+  absl::Status RestartClient(size_t index);
   ChildProcess& client(size_t index) { return *clients_[index]; }
   // Waits for every client's end; DEADLINE_EXCEEDED or INTERNAL naming the first that lives on or failed.
   absl::Status AwaitClients(absl::Duration timeout);
@@ -64,7 +73,9 @@ class Cluster {
   const std::string& http_address() const { return http_; }
   v1::Control::Stub& control() { return *control_; }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
-  std::string state() const { return Path("state"); }
+  std::string state() const { return state_.empty() ? Path("state") : state_; }
+  // All that the server (id "server") or a client has written to its log so far.
+  std::string LogOf(const std::string& id) const;
 
   absl::StatusOr<v1::Status> Status();
   // Follows the run until `predicate` holds; DEADLINE_EXCEEDED, with the last status and the logs' ends, after
@@ -78,14 +89,15 @@ class Cluster {
   std::string Logs() const;
 
  private:
-  absl::Status AwaitEndpoints();
-
   const std::string folder_;
   const std::string bin_;
+  std::string state_;
+  std::vector<std::string> wrapper_;
   std::unique_ptr<TcpProxy> proxy_;
   bool direct_ = false;
   std::optional<ChildProcess> server_;
   std::vector<std::unique_ptr<ChildProcess>> clients_;
+  std::vector<ProcessSpec> client_specs_;
   std::vector<std::string> logs_;
   std::string federation_;
   std::string control_address_;

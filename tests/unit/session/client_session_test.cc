@@ -24,6 +24,7 @@ TEST_F(ClientSessionTest, GoesThroughEveryStateOfATrainersRound) {
   EXPECT_THAT(api.calls,
               ElementsAre("Join", "AwaitAssignment", "Download", "UploadStatus", "Upload", "AwaitAssignment", "Leave"));
   EXPECT_THAT(observer.troubles, ElementsAre());
+  EXPECT_THAT(observer.receipts, ElementsAre("a1 received"));
 }
 
 TEST_F(ClientSessionTest, JoinsWithItsIdRoleModelAndDataSize) {

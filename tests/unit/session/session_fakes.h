@@ -81,12 +81,16 @@ class RecordingObserver : public SessionObserver {
     MutexLock lock(mutex_);
     troubles.push_back(absl::StrCat(error.ToString(), " -> ", next));
   }
+  void OnReceipt(const std::string& assignment, const std::string& state) override {
+    MutexLock lock(mutex_);
+    receipts.push_back(absl::StrCat(assignment, " ", state));
+  }
   void OnProgress(const std::string& line) override {
     MutexLock lock(mutex_);
     progress.push_back(line);
   }
 
-  std::vector<std::string> states, lines, troubles, progress;
+  std::vector<std::string> states, lines, troubles, receipts, progress;
 
  private:
   Mutex mutex_;
