@@ -1,6 +1,7 @@
 # What `cmake --install` puts where, by component, and the Debian packages that CPack makes of the components:
-#   server -> thinwire-server, client -> thinwire-client (with thinwire-client-torch), tool -> thinwire
-# `cmake --build DIR --target packages` leaves them in DIR/packages. All install rules are here, none in the rooms.
+#   server -> thinwire-server, client -> thinwire-client (with thinwire-client-torch), tool -> thinwire,
+#   dev -> thinwire-dev (ThinwireDevelopment.cmake)
+# `cmake --build DIR --target packages` leaves them in DIR/packages. No install rules are in the rooms.
 include(GNUInstallDirs)
 # Installing needs the programs, not the tests: `packages` below names what is to be built.
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
@@ -56,6 +57,8 @@ list(APPEND components client)
 list(APPEND programs ${client_programs})
 thinwire_component(client thinwire-client ${client_programs})
 thinwire_install_service(COMPONENT client UNIT thinwire-client@.service DEFAULTS client.env)
+list(APPEND components dev)
+include(ThinwireDevelopment)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME thinwire)
@@ -99,8 +102,14 @@ thinwire_debian_package(client thinwire-client DEPENDS "adduser, libopenblas0-pt
   TEXT "The client: trains a model on this machine's data for a federation. Comes with a systemd service template.")
 thinwire_debian_package(tool thinwire
   TEXT "The operator's tool: shows and exports what a Thinwire server does.")
+# What ThinwireConfig.cmake looks for. gRPC's own CMake files want pkg-config and the compiler's plugins.
+thinwire_debian_package(dev thinwire-dev
+  DEPENDS "libabsl-dev, libgrpc++-dev, libgrpc-dev, libhwy-dev, libprotobuf-dev, libspdlog-dev, libssl-dev, \
+nlohmann-json3-dev, pkg-config, protobuf-compiler, protobuf-compiler-grpc, zlib1g-dev"
+  SUGGESTS "cmake, g++, thinwire-server, thinwire"
+  TEXT "Headers and static libraries for clients with trainers of their own; comes with an example.")
 include(CPack)
 
 add_custom_target(packages COMMAND ${CMAKE_CPACK_COMMAND} --config ${PROJECT_BINARY_DIR}/CPackConfig.cmake
                   WORKING_DIRECTORY ${PROJECT_BINARY_DIR} COMMENT "Making Debian packages" USES_TERMINAL VERBATIM)
-add_dependencies(packages ${programs})
+add_dependencies(packages ${programs} ${dev_targets})

@@ -45,6 +45,8 @@ ROOMS = {
     # These stand above server and client and may see both. Torch stays where it is.
     'deploy/simulate': (EVERYTHING, ['absl', 'protobuf', 'json', 'spdlog']),
     'deploy/local': (EVERYTHING, ['absl', 'grpc', 'protobuf', 'json', 'spdlog']),
+    # As a project outside of this tree: what thinwire-dev installs.
+    'deploy/example_trainer': (CORE + ['client/session', 'client/train', 'client/daemon'], ['absl']),
     'tests': (EVERYTHING, sorted(set(LIBRARIES.values()) - {'torch'})),
     'tests/unit/train': (EVERYTHING, ['absl', 'gtest', 'torch', 'zlib']),
 }
