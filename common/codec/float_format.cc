@@ -32,6 +32,12 @@ uint32_t RoundMagnitude(uint32_t bits, FloatFormat format) {
   return RoundShift((bits & (kImplicitBit - 1)) | kImplicitBit, shift);
 }
 
+// Distance of subnormal codes, 2^(1 - bias - mantissa bits): a normal binary32 below 8 exponent bits.
+float SmallestStep(FloatFormat format) {
+  const int exponent = kBias - ExponentBias(format) + 1 - format.mantissa_bits;
+  return FloatFromBits(static_cast<uint32_t>(exponent) << kMantissaBits);
+}
+
 }  // namespace
 
 uint32_t LargestMagnitudeCode(FloatFormat format) {
@@ -47,6 +53,22 @@ uint32_t EncodeFloatCode(float value, FloatFormat format) {
   return (bits & kFloatSignBit) != 0 ? magnitude | SignCode(format) : magnitude;
 }
 
+uint32_t EncodeFloatCodeDithered(float value, FloatFormat format, uint16_t dither) {
+  const int dropped = kMantissaBits - format.mantissa_bits;
+  const int used = std::min(dropped, 16);
+  const uint32_t part = static_cast<uint32_t>(dither) >> (16 - used);
+  const uint32_t rebias = static_cast<uint32_t>(kBias - ExponentBias(format)) << kMantissaBits;
+  const uint32_t sign = (FloatBits(value) & kFloatSignBit) != 0 ? SignCode(format) : 0;
+  const uint32_t bits = std::min(FloatBits(value) & ~kFloatSignBit, FloatBits(LargestFinite(format)));
+  // In one binade, and across the borders of binades, steps are equal parts of the bits.
+  if (rebias == 0 || bits >= rebias + kImplicitBit) {
+    return sign | (((bits + (part << (dropped - used))) >> dropped) - (rebias >> dropped));
+  }
+  const float steps =
+      FloatFromBits(bits) / SmallestStep(format) + static_cast<float>(part) / static_cast<float>(1 << used);
+  return sign | static_cast<uint32_t>(steps);
+}
+
 bool IsNumberCode(uint32_t code, FloatFormat format) {
   return (code & (SignCode(format) - 1)) <= LargestMagnitudeCode(format);
 }
@@ -60,9 +82,7 @@ float DecodeFloatCode(uint32_t code, FloatFormat format) {
   if ((magnitude >> format.mantissa_bits) != 0) {
     return FloatFromBits(sign | ((magnitude << dropped) + (static_cast<uint32_t>(rebias) << kMantissaBits)));
   }
-  // Subnormal: magnitude times the smallest step, 2^(1 - bias - mantissa bits), a normal binary32 at these formats.
-  const uint32_t step_exponent = static_cast<uint32_t>(rebias + 1 - format.mantissa_bits);
-  const float value = static_cast<float>(magnitude) * FloatFromBits(step_exponent << kMantissaBits);
+  const float value = static_cast<float>(magnitude) * SmallestStep(format);
   return FloatFromBits(sign | FloatBits(value));
 }
 

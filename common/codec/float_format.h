@@ -24,6 +24,11 @@ float LargestFinite(FloatFormat format);
 // as beyond; `value` must not be NaN.
 uint32_t EncodeFloatCode(float value, FloatFormat format);
 
+// As far as dither / 65536 of a step up from the magnitude, then towards zero: stochastic rounding for uniform dither,
+// truncation for 0. A step is the distance of the codes around the number. A number of the format keeps its code
+// whatever the dither. Of the dither as many upper bits count as a step has bits in binary32.
+uint32_t EncodeFloatCodeDithered(float value, FloatFormat format, uint16_t dither);
+
 // Whether a code stands for a number: always, except for the top exponent at 8 exponent bits.
 bool IsNumberCode(uint32_t code, FloatFormat format);
 // Exact: every number of every format is a binary32 number. `code` must be a number of at most width() bits.

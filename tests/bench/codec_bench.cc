@@ -7,6 +7,7 @@
 // Counters: GB/s of FP32 values, of the operation and of memcpy, and their ratio. Rows:
 //   scan         the largest magnitude of a tensor, which the scale is chosen by
 //   encode       quantise and pack, nothing else
+//   dither       quantise with stochastic rounding and pack: random bits included
 //   scan+encode  both sweeps
 //   frames       scan and encode block by block into frames with checksums, in one buffer after the other, as
 //                EncodePayload does while the first block's scale holds
@@ -29,6 +30,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
+#include "common/base/random_bits.h"
 #include "common/codec/codec.h"
 #include "common/codec/kernels/float_kernels.h"
 #include "common/codec/payload.h"
@@ -102,6 +104,14 @@ struct Bench {
   ~Bench() { (void)RemoveFile(path); }
   void Scan() { benchmark::DoNotOptimize(MaxMagnitudeBits(values.data(), values.size())); }
   void Encode() { EncodeFloats(values.data(), values.size(), codec->spec().format, scale, packed.data()); }
+  void EncodeDithered() {
+    std::vector<uint16_t> dither(std::min<size_t>(values.size(), 4096));
+    for (size_t at = 0; at < values.size(); at += dither.size()) {
+      FillRandomHalves(1, at / 8, absl::MakeSpan(dither));
+      EncodeFloatsDithered(values.data() + at, dither.data(), dither.size(), codec->spec().format, scale,
+                           packed.data() + PackedSize(at, codec->spec().format.width()));
+    }
+  }
   void Decode() { DecodeFloats(packed.data(), values.size(), codec->spec().format, scale, decoded.data()); }
   void EncodeFrames() {
     frames.resize((values.size() + kBlockValues - 1) / kBlockValues);
@@ -179,6 +189,7 @@ const std::vector<std::pair<const char*, Operation>>& Operations() {
   static const auto* const operations = new std::vector<std::pair<const char*, Operation>>{
       {"scan", [](Bench* b) { b->Scan(); }},
       {"encode", [](Bench* b) { b->Encode(); }},
+      {"dither", [](Bench* b) { b->EncodeDithered(); }},
       {"scan+encode", [](Bench* b) { b->Scan(), b->Encode(); }},
       {"frames", [](Bench* b) { b->EncodeBlocks(); }},
       {"decode", [](Bench* b) { b->Decode(); }},
@@ -192,7 +203,7 @@ const std::vector<std::pair<const char*, Operation>>& Operations() {
 void Register(const std::string& codec, const KernelTarget& target, size_t count) {
   const CodecSpec spec = *CodecSpec::Parse(codec);
   for (const auto& [name, operation] : Operations()) {
-    const bool kernel_only = absl::StrContains("scan+encode decode", name);
+    const bool kernel_only = absl::StrContains("scan+encode dither decode", name);
     if (spec.id == CodecId::kFp32 && kernel_only) continue;
     benchmark::RegisterBenchmark(absl::StrCat(codec, "/", target.name, "/", count, "/", name).c_str(), Run, spec,
                                  target, operation, count)

@@ -30,6 +30,10 @@ uint32_t MaxMagnitudeBitsHere(const float* values, size_t count) { return scalar
 bool EncodeFloatsHere(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out) {
   return scalar::EncodeFloats(values, count, format, scale, out);
 }
+bool EncodeFloatsDitheredHere(const float* values, const uint16_t* dither, size_t count, FloatFormat format,
+                              float scale, uint8_t* out) {
+  return scalar::EncodeFloatsDithered(values, dither, count, format, scale, out);
+}
 bool DecodeFloatsHere(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out) {
   return scalar::DecodeFloats(packed, count, format, scale, out);
 }
@@ -70,40 +74,52 @@ size_t WholeGroups(size_t count, size_t bytes, size_t group_bytes, size_t reach)
   return bytes < reach ? 0 : std::min(count / kGroup, (bytes - reach) / group_bytes + 1);
 }
 
-template <FormatKind kKind, bool kDivide, bool kPairs>
-bool EncodeAs(const FloatParams& params, const float* values, size_t count, uint8_t* out) {
-  Quantizer<DU, kKind, kDivide> quantize(params);
-  const Packer<kPairs> packer(params.width());
-  const size_t group_bytes = kGroup * static_cast<size_t>(params.width()) / 8;
-  const size_t bytes = PackedSize(count, params.width());
+// Groups of codes by `quantize` into the stream, joined to pairs or not.
+template <bool kPairs, class Quantize>
+void PackAll(Quantize* quantize, int width, const float* values, size_t count, uint8_t* out) {
+  const Packer<kPairs> packer(width);
+  const size_t group_bytes = kGroup * static_cast<size_t>(width) / 8;
+  const size_t bytes = PackedSize(count, width);
   const size_t whole = WholeGroups(count, bytes, group_bytes, packer.StoreSize());
   for (size_t i = 0; i < whole; ++i) {
     PrefetchForRead(values + i * kGroup, kValuesAhead);
     PrefetchForWrite(out + i * group_bytes, kOutputAhead);
-    packer.Store(values + i * kGroup, &quantize, out + i * group_bytes);
+    packer.Store(values + i * kGroup, quantize, out + i * group_bytes);
   }
   // The rest goes through buffers of its own.
   for (size_t i = whole * kGroup, at = whole * group_bytes; i < count; i += kGroup, at += group_bytes) {
     float group[kGroup] = {};
     uint8_t stream[kTableBytes];
     std::copy_n(values + i, std::min(kGroup, count - i), group);
-    packer.Store(group, &quantize, stream);
+    packer.Store(group, quantize, stream);
     std::copy_n(stream, std::min(group_bytes, bytes - at), out + at);
+  }
+}
+
+// False if a value is not finite.
+template <class Quantize>
+bool EncodeBy(Quantize quantize, int width, const float* values, size_t count, uint8_t* out) {
+  if (width < kMinSingleWidth) {
+    PackAll<true>(&quantize, width, values, count, out);
+  } else {
+    PackAll<false>(&quantize, width, values, count, out);
   }
   // A quotient may be infinite though its value is not, if the scale was made for other values.
   return quantize.AllFinite() || MaxMagnitudeBitsHere(values, count) < kFloatInfinityBits;
 }
 
-template <FormatKind kKind, bool kDivide>
-bool EncodeDivided(const FloatParams& params, const float* values, size_t count, uint8_t* out) {
-  return params.width() < kMinSingleWidth ? EncodeAs<kKind, kDivide, true>(params, values, count, out)
-                                          : EncodeAs<kKind, kDivide, false>(params, values, count, out);
-}
-
 template <FormatKind kKind>
 bool EncodeScaled(const FloatParams& params, const float* values, size_t count, uint8_t* out) {
-  return params.exact_inverse ? EncodeDivided<kKind, false>(params, values, count, out)
-                              : EncodeDivided<kKind, true>(params, values, count, out);
+  return params.exact_inverse ? EncodeBy(Quantizer<DU, kKind, false>(params), params.width(), values, count, out)
+                              : EncodeBy(Quantizer<DU, kKind, true>(params), params.width(), values, count, out);
+}
+
+template <bool kEight>
+bool EncodeDithered(const FloatParams& params, const float* values, const uint16_t* dither, size_t count,
+                    uint8_t* out) {
+  return params.exact_inverse
+             ? EncodeBy(DitheringQuantizer<DU, kEight, false>(params, dither), params.width(), values, count, out)
+             : EncodeBy(DitheringQuantizer<DU, kEight, true>(params, dither), params.width(), values, count, out);
 }
 
 bool EncodeFloatsHere(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out) {
@@ -118,6 +134,19 @@ bool EncodeFloatsHere(const float* values, size_t count, FloatFormat format, flo
       break;
   }
   return EncodeScaled<FormatKind::kOther>(params, values, count, out);
+}
+
+bool EncodeFloatsDitheredHere(const float* values, const uint16_t* dither, size_t count, FloatFormat format,
+                              float scale, uint8_t* out) {
+  if (format.width() > kMaxVectorWidth) return scalar::EncodeFloatsDithered(values, dither, count, format, scale, out);
+  const FloatParams params = MakeFloatParams(format, scale);
+  // The last group's dither is read whole.
+  const size_t whole = count / kGroup * kGroup, bytes = PackedSize(whole, format.width());
+  uint16_t last[kGroup] = {};
+  std::copy_n(dither + whole, count - whole, last);
+  const auto encode = format.exponent_bits == 8 ? &EncodeDithered<true> : &EncodeDithered<false>;
+  const bool finite = encode(params, values, dither, whole, out);
+  return encode(params, values + whole, last, count - whole, out + bytes) && finite;
 }
 
 template <bool kEight>
@@ -160,6 +189,7 @@ namespace thinwire {
 
 HWY_EXPORT(MaxMagnitudeBitsHere);
 HWY_EXPORT(EncodeFloatsHere);
+HWY_EXPORT(EncodeFloatsDitheredHere);
 HWY_EXPORT(DecodeFloatsHere);
 
 uint32_t MaxMagnitudeBits(const float* values, size_t count) {
@@ -168,6 +198,11 @@ uint32_t MaxMagnitudeBits(const float* values, size_t count) {
 
 bool EncodeFloats(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out) {
   return HWY_DYNAMIC_DISPATCH(EncodeFloatsHere)(values, count, format, scale, out);
+}
+
+bool EncodeFloatsDithered(const float* values, const uint16_t* dither, size_t count, FloatFormat format, float scale,
+                          uint8_t* out) {
+  return HWY_DYNAMIC_DISPATCH(EncodeFloatsDitheredHere)(values, dither, count, format, scale, out);
 }
 
 bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out) {

@@ -24,6 +24,10 @@ uint32_t MaxMagnitudeBits(const float* values, size_t count);
 // then unspecified. `scale` is positive, normal and finite.
 bool EncodeFloats(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out);
 
+// The same with EncodeFloatCodeDithered (float_format.h): value i is rounded by dither[i].
+bool EncodeFloatsDithered(const float* values, const uint16_t* dither, size_t count, FloatFormat format, float scale,
+                          uint8_t* out);
+
 // The inverse: code's number * scale (one binary32 multiplication). Reads exactly PackedSize(count, width) bytes and
 // does not look at unused bits. False if a code is no number; `out` is then unspecified.
 bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out);

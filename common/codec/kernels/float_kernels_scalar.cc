@@ -14,7 +14,11 @@ uint32_t MaxMagnitudeBits(const float* values, size_t count) {
   return largest;
 }
 
-bool EncodeFloats(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out) {
+namespace {
+
+// code(value) gives the code of a finite quotient.
+template <typename Code>
+bool EncodeEach(const float* values, size_t count, FloatFormat format, float scale, Code code_of, uint8_t* out) {
   const int width = format.width();
   uint64_t pending = 0;  // bits not yet written, the oldest lowest
   int pending_bits = 0;
@@ -22,7 +26,7 @@ bool EncodeFloats(const float* values, size_t count, FloatFormat format, float s
   for (size_t i = 0; i < count; ++i) {
     const uint32_t magnitude = FloatBits(values[i]) & ~kFloatSignBit;
     largest = std::max(largest, magnitude);
-    const uint32_t code = magnitude < kFloatInfinityBits ? EncodeFloatCode(values[i] / scale, format) : 0;
+    const uint32_t code = magnitude < kFloatInfinityBits ? code_of(i, values[i] / scale) : 0;
     pending |= static_cast<uint64_t>(code) << pending_bits;
     for (pending_bits += width; pending_bits >= 8; pending_bits -= 8, pending >>= 8) {
       *out++ = static_cast<uint8_t>(pending);
@@ -30,6 +34,19 @@ bool EncodeFloats(const float* values, size_t count, FloatFormat format, float s
   }
   if (pending_bits > 0) *out = static_cast<uint8_t>(pending);
   return largest < kFloatInfinityBits;
+}
+
+}  // namespace
+
+bool EncodeFloats(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out) {
+  const auto code = [format](size_t, float quotient) { return EncodeFloatCode(quotient, format); };
+  return EncodeEach(values, count, format, scale, code, out);
+}
+
+bool EncodeFloatsDithered(const float* values, const uint16_t* dither, size_t count, FloatFormat format, float scale,
+                          uint8_t* out) {
+  const auto code = [=](size_t i, float quotient) { return EncodeFloatCodeDithered(quotient, format, dither[i]); };
+  return EncodeEach(values, count, format, scale, code, out);
 }
 
 bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out) {

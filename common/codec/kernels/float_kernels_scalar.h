@@ -13,6 +13,8 @@ namespace scalar {
 // Contracts as in float_kernels.h.
 uint32_t MaxMagnitudeBits(const float* values, size_t count);
 bool EncodeFloats(const float* values, size_t count, FloatFormat format, float scale, uint8_t* out);
+bool EncodeFloatsDithered(const float* values, const uint16_t* dither, size_t count, FloatFormat format, float scale,
+                          uint8_t* out);
 bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out);
 
 }  // namespace scalar

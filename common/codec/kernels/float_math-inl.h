@@ -123,6 +123,66 @@ class Quantizer {
   MaxOf<DU> seen_;
 };
 
+// Values to codes, as EncodeFloatCodeDithered(x / scale, dither), the dither of consecutive calls being consecutive.
+template <class DU, bool kEight, bool kDivide>
+class DitheringQuantizer {
+  using DF = hn::RebindToFloat<DU>;
+  using DI = hn::RebindToSigned<DU>;
+  using VU = hn::Vec<DU>;
+
+ public:
+  HWY_INLINE DitheringQuantizer(const FloatParams& p, const uint16_t* dither)
+      : dither_(dither),
+        factor_(hn::Set(DF(), kDivide ? p.scale : p.inverse)),
+        inverse_step_(hn::Set(DF(), p.inverse_step)),
+        part_(hn::Set(DF(), 1.0f / static_cast<float>(1 << Used(p)))),
+        largest_(hn::Set(DU(), p.largest)),
+        min_normal_(hn::Set(DU(), p.min_normal)),
+        offset_(hn::Set(DU(), p.rebias >> p.dropped())),
+        sign_code_(hn::Set(DU(), p.sign_code)),
+        unused_counts_(hn::Set(DU(), static_cast<uint32_t>(16 - Used(p)))),
+        part_counts_(hn::Set(DU(), static_cast<uint32_t>(p.dropped() - Used(p)))),
+        dropped_counts_(hn::Set(DU(), static_cast<uint32_t>(p.dropped()))),
+        sign_counts_(hn::Set(DU(), static_cast<uint32_t>(32 - p.width()))),
+        unused_(16 - Used(p)),
+        part_count_(p.dropped() - Used(p)),
+        dropped_(p.dropped()),
+        sign_count_(32 - p.width()) {}
+
+  HWY_INLINE VU operator()(const float* in) {
+    const auto value = hn::LoadU(DF(), in);
+    const VU quotient = hn::BitCast(DU(), kDivide ? hn::Div(value, factor_) : hn::Mul(value, factor_));
+    const VU absolute = hn::And(quotient, hn::Set(DU(), ~kFloatSignBit));
+    seen_.Add(absolute);
+    const VU magnitude = hn::Min(absolute, largest_);
+    const VU part = ShiftRightBy(NextDither(), unused_counts_, unused_);
+    const VU sum = hn::Add(magnitude, ShiftLeftBy(part, part_counts_, part_count_));
+    VU code = hn::Sub(ShiftRightBy(sum, dropped_counts_, dropped_), offset_);
+    if (!kEight) {
+      const auto share = hn::Mul(hn::ConvertTo(DF(), hn::BitCast(DI(), part)), part_);
+      const auto steps = hn::Add(hn::Mul(hn::BitCast(DF(), hn::Min(magnitude, min_normal_)), inverse_step_), share);
+      const VU subnormal = hn::BitCast(DU(), hn::ConvertTo(DI(), steps));
+      code = hn::IfThenElse(magnitude < min_normal_, subnormal, code);
+    }
+    return hn::OrAnd(code, ShiftRightBy(quotient, sign_counts_, sign_count_), sign_code_);
+  }
+  HWY_INLINE bool AllFinite() const { return seen_.Get() < kFloatInfinityBits; }
+
+ private:
+  static int Used(const FloatParams& p) { return p.dropped() < 16 ? p.dropped() : 16; }
+  HWY_INLINE VU NextDither() {
+    const VU dither = hn::PromoteTo(DU(), hn::LoadU(hn::Rebind<uint16_t, DU>(), dither_));
+    dither_ += hn::Lanes(DU());
+    return dither;
+  }
+
+  const uint16_t* dither_;
+  const hn::Vec<DF> factor_, inverse_step_, part_;
+  const VU largest_, min_normal_, offset_, sign_code_, unused_counts_, part_counts_, dropped_counts_, sign_counts_;
+  const int unused_, part_count_, dropped_, sign_count_;
+  MaxOf<DU> seen_;
+};
+
 // Codes to numbers times scale, as DecodeFloatCode(code) * scale. Bits above the code are ignored.
 template <class DU, bool kEight>
 class Dequantizer {

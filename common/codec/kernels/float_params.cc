@@ -19,6 +19,7 @@ FloatParams MakeFloatParams(FloatFormat format, float scale) {
   params.min_normal = params.rebias + (1u << 23);
   params.magnitudes = (SignCode(format) - 1) << params.dropped();
   params.sign_code = SignCode(format);
+  if (format.exponent_bits < 8) params.inverse_step = 1 / DecodeFloatCode(1, format);
   return params;
 }
 

@@ -26,6 +26,7 @@ struct FloatParams {
   uint32_t rebias = 0;        // binary32's bias minus the format's, in binary32's exponent field
   uint32_t magnitudes = 0;    // mask of a magnitude code shifted to binary32's place
   uint32_t sign_code = 0;
+  float inverse_step = 0;  // 1 / the distance of subnormal codes; unused at 8 exponent bits
 
   int dropped() const { return 23 - format.mantissa_bits; }
   int width() const { return format.width(); }

@@ -114,6 +114,50 @@ TEST_P(EveryFormat, KeepsTheSignOfZeroAndOfWhatRoundsToZero) {
   EXPECT_EQ(EncodeFloatCode(-std::numeric_limits<float>::denorm_min(), format), SignCode(format));
 }
 
+TEST_P(EveryFormat, DitheringKeepsEveryNumberOfTheFormat) {
+  const FloatFormat format = GetParam();
+  const uint32_t codes = LargestMagnitudeCode(format) + 1;
+  for (uint32_t i = 0; i < 2000; ++i) {
+    const uint32_t code = static_cast<uint32_t>(uint64_t{i} * codes / 2000) | (i % 2 == 0 ? 0 : SignCode(format));
+    const float number = DecodeFloatCode(code, format);
+    for (const uint16_t dither : {0x0000, 0x0001, 0x7fff, 0xfffe, 0xffff}) {
+      ASSERT_EQ(EncodeFloatCodeDithered(number, format, dither), code) << number << " " << dither;
+    }
+  }
+}
+
+TEST_P(EveryFormat, DitherZeroTruncatesAndSaturates) {
+  const FloatFormat format = GetParam();
+  const uint32_t last = LargestMagnitudeCode(format);
+  for (uint32_t i = 0; i < 2000; ++i) {
+    const uint32_t code = static_cast<uint32_t>(uint64_t{i} * last / 2000);
+    const float below = std::nextafter(DecodeFloatCode(code + 1, format), 0.0f);
+    ASSERT_EQ(EncodeFloatCodeDithered(below, format, 0), code);
+    ASSERT_EQ(EncodeFloatCodeDithered(-below, format, 0), code | SignCode(format));
+  }
+  for (const uint16_t dither : {0x0000, 0xffff}) {
+    EXPECT_EQ(EncodeFloatCodeDithered(FLT_MAX, format, dither), last);
+    EXPECT_EQ(EncodeFloatCodeDithered(-INFINITY, format, dither), last | SignCode(format));
+  }
+}
+
+TEST_P(EveryFormat, DitheringOverAllDithersGivesTheValueOnAverage) {
+  const FloatFormat format = GetParam();
+  const int used = std::min(16, 23 - format.mantissa_bits);
+  for (const uint32_t code : {0u, 1u, (1u << format.mantissa_bits) - 1, LargestMagnitudeCode(format) / 2}) {
+    const double low = DecodeFloatCode(code, format), high = DecodeFloatCode(code + 1, format);
+    for (const double share : {0.0, 0.125, 0.5, 0.8125}) {
+      const float value = static_cast<float>(low + share * (high - low));
+      double sum = 0;
+      for (uint32_t i = 0; i < 1u << used; ++i) {
+        const uint16_t dither = static_cast<uint16_t>(i << (16 - used));
+        sum += DecodeFloatCode(EncodeFloatCodeDithered(value, format, dither), format);
+      }
+      EXPECT_NEAR(sum / (1u << used), value, (high - low) / (1u << used)) << code << " " << share;
+    }
+  }
+}
+
 std::string FormatName(const testing::TestParamInfo<FloatFormat>& format) {
   return "e" + std::to_string(format.param.exponent_bits) + "m" + std::to_string(format.param.mantissa_bits);
 }

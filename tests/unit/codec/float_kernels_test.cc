@@ -130,6 +130,37 @@ TEST_P(FloatKernelsTest, DecodesTheSameValuesForEveryFormatScaleAndLength) {
   }
 }
 
+TEST_P(FloatKernelsTest, DithersTheSameForEveryFormatScaleAndLength) {
+  uint64_t seed = 0;
+  for (const FloatFormat format : AllFormats()) {
+    for (const float scale : Scales(format)) {
+      for (size_t count = 0; count <= 70; count += ++seed % 5 + 1) {
+        SCOPED_TRACE(testing::Message() << "e" << format.exponent_bits << "m" << format.mantissa_bits << " scale "
+                                        << scale << " count " << count);
+        const std::vector<float> values = Values(format, scale, seed, count);
+        std::vector<uint16_t> dither(count);
+        for (size_t i = 0; i < count; ++i) dither[i] = static_cast<uint16_t>(Hash(~seed, i) >> (i % 5 == 0 ? 31 : 0));
+        std::vector<uint8_t> expected(PackedSize(count, format.width())), actual(expected.size() + 1, kFill);
+        ASSERT_TRUE(scalar::EncodeFloatsDithered(values.data(), dither.data(), count, format, scale, expected.data()));
+        ASSERT_TRUE(EncodeFloatsDithered(values.data(), dither.data(), count, format, scale, actual.data()));
+        ASSERT_EQ(actual.back(), kFill);
+        actual.pop_back();
+        ASSERT_EQ(actual, expected);
+      }
+    }
+  }
+}
+
+TEST_P(FloatKernelsTest, DitheringRefusesWhatIsNotFinite) {
+  std::vector<uint16_t> dither(40, 0x8000);
+  for (size_t at = 0; at < 40; ++at) {
+    std::vector<float> values(40, 1.0f);
+    values[at] = at % 2 == 0 ? std::numeric_limits<float>::quiet_NaN() : -std::numeric_limits<float>::infinity();
+    std::vector<uint8_t> out(PackedSize(40, 11));
+    EXPECT_FALSE(EncodeFloatsDithered(values.data(), dither.data(), 40, {3, 7}, 1.0f, out.data())) << at;
+  }
+}
+
 // All lengths up to several vectors for the format that the default plan uses, and a long one.
 TEST_P(FloatKernelsTest, DoesTheDefaultFormatAtEveryLength) {
   const FloatFormat format{3, 7};
