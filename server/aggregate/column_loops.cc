@@ -13,12 +13,12 @@ namespace {
 int32_t Turn(int32_t bits) { return bits ^ ((bits >> 31) & 0x7fffffff); }
 
 TW_TARGET_CLONES
-void CompareExchange(int32_t* low, int32_t* high, size_t columns) {
+void CompareExchange(int32_t* __restrict low, int32_t* __restrict high, size_t columns) {
   for (size_t i = 0; i < columns; ++i) {
     const int32_t a = low[i];
     const int32_t b = high[i];
-    low[i] = std::min(a, b);
-    high[i] = std::max(a, b);
+    low[i] = a < b ? a : b;
+    high[i] = a < b ? b : a;
   }
 }
 

@@ -73,12 +73,23 @@ StrategyOptions MakeStrategyOptions(const v1::AggregationConfig& config) {
   return options;
 }
 
+AggregatorOptions MakeAggregatorOptions(const v1::AggregationConfig& config) {
+  AggregatorOptions options;
+  if (config.has_median()) options.kind = AggregatorOptions::Kind::kMedian;
+  if (config.has_trimmed_mean()) {
+    options.kind = AggregatorOptions::Kind::kTrimmedMean;
+    options.trim = config.trimmed_mean().trim();
+  }
+  return options;
+}
+
 ServerConfig Assemble(v1::FederationConfig proto, ExchangePlan plan) {
   ServerConfig config;
   config.plan = plan;
   config.round = MakeRoundOptions(proto);
   config.late = proto.round().late() == v1::LATE_POLICY_REFUSE ? LatePolicy::kRefuse : LatePolicy::kDiscard;
   config.strategy = MakeStrategyOptions(proto.aggregation());
+  config.aggregator = MakeAggregatorOptions(proto.aggregation());
   config.heartbeat_interval = DurationOf(proto.client().heartbeat_interval());
   config.lease = DurationOf(proto.client().lease());
   config.retry_min = DurationOf(proto.client().retry_min());

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/codec/exchange_plan.h"
+#include "server/aggregate/aggregator.h"
 #include "server/aggregate/strategy.h"
 #include "server/round/round_coordinator.h"
 #include "thinwire/v1/config.pb.h"
@@ -22,6 +23,7 @@ struct ServerConfig {
   RoundOptions round;
   LatePolicy late = LatePolicy::kDiscard;
   StrategyOptions strategy;
+  AggregatorOptions aggregator;
   absl::Duration heartbeat_interval;
   absl::Duration lease;
   absl::Duration retry_min;

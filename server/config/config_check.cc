@@ -85,9 +85,42 @@ void CheckStrategy(const v1::AggregationConfig& aggregation, ConfigErrors* error
   }
 }
 
+// A rule that would leave nothing out is the mean under another name: whoever asks for protection is told.
+void CheckTrim(double trim, uint32_t min_updates, ConfigErrors* errors) {
+  constexpr char kField[] = "aggregation.trimmed_mean.trim";
+  if (!(trim >= 0 && trim < 0.5)) {
+    return errors->Add(kField, absl::StrCat("is ", trim,
+                                            ", must be at least 0 and less than 0.5; 0.1 leaves out a "
+                                            "tenth of the updates at each end"));
+  }
+  if (trim == 0 || TrimmedAtEachEnd(trim, min_updates) > 0) return;
+  errors->Add(kField, absl::StrCat("is ", trim, ", which leaves out none of the ", min_updates,
+                                   " updates of round.min_updates; raise it to at least 1 / min_updates, or "
+                                   "round.min_updates to at least ",
+                                   std::ceil(1 / trim)));
+}
+
+void CheckAggregator(const v1::FederationConfig& config, ConfigErrors* errors) {
+  const v1::AggregationConfig& aggregation = config.aggregation();
+  const v1::RoundConfig& round = config.round();
+  if (aggregation.has_mean()) return;
+  if (round.clients() > kMaxRobustUpdates) {
+    errors->Add("round.clients", absl::StrCat("is ", round.clients(), ", at most ", kMaxRobustUpdates,
+                                              " with a median or trimmed mean, which holds a block of every update in "
+                                              "memory; lower it, or set aggregation { mean {} }"));
+  }
+  if (aggregation.has_median() && round.min_updates() < kMinMedianUpdates) {
+    errors->Add("round.min_updates", absl::StrCat("is ", round.min_updates(), ", must be at least ", kMinMedianUpdates,
+                                                  " with a median, which of fewer is no more than their mean; raise "
+                                                  "it, or set aggregation { mean {} }"));
+  }
+  if (aggregation.has_trimmed_mean()) CheckTrim(aggregation.trimmed_mean().trim(), round.min_updates(), errors);
+}
+
 void CheckAggregation(const v1::FederationConfig& config, ConfigErrors* errors) {
   const v1::AggregationConfig& aggregation = config.aggregation();
   CheckStrategy(aggregation, errors);
+  CheckAggregator(config, errors);
   CheckRange<double>("aggregation.max_update_norm", aggregation.max_update_norm(), 1e-6, 1e12,
                      "updates with a larger L2 norm are refused", errors);
   CheckRange<double>("aggregation.clip_norm", aggregation.clip_norm(), 0, aggregation.max_update_norm(),

@@ -53,6 +53,10 @@ void ApplyToStrategy(v1::AggregationConfig* aggregation) {
       aggregation->mutable_fed_avg();
       break;
   }
+  if (aggregation->aggregator_case() == v1::AggregationConfig::AGGREGATOR_NOT_SET) aggregation->mutable_mean();
+  if (aggregation->has_trimmed_mean() && !aggregation->trimmed_mean().has_trim()) {
+    aggregation->mutable_trimmed_mean()->set_trim(0.1);
+  }
   aggregation->set_max_update_norm(Or(aggregation->max_update_norm(), 256.0));
   aggregation->set_max_examples(Or(aggregation->max_examples(), uint64_t{1} << 20));
 }

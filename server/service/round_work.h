@@ -1,4 +1,4 @@
-// What the workers of one round share: the rules, R, and the sum.
+// What the workers of one round share: the rules, R, and the sum or, for a median, the columns.
 #ifndef THINWIRE_SERVER_SERVICE_ROUND_WORK_H_
 #define THINWIRE_SERVER_SERVICE_ROUND_WORK_H_
 
@@ -11,26 +11,27 @@
 #include "common/tensor/model_spec.h"
 #include "server/aggregate/accumulator.h"
 #include "server/aggregate/folder.h"
+#include "server/aggregate/update_columns.h"
+#include "server/config/config.h"
 #include "server/store/journal.h"
 #include "server/store/model_store.h"
-#include "thinwire/v1/config.pb.h"
 
 namespace thinwire {
 
-// Immutable but for the accumulator; thread-safe. Workers hold it by shared_ptr, so that a fold that is still running
+// Immutable but for the aggregate; thread-safe. Workers hold it by shared_ptr, so that a fold that is still running
 // when its round ends harms nothing.
 class RoundWork {
  public:
   // `row` holds the journaled rules of the round. Errors: those of the model store, the journal's and the
   // accumulator's.
   static absl::StatusOr<std::shared_ptr<RoundWork>> Open(const RoundRow& row, const ModelStore& models,
-                                                         const v1::AggregationConfig& aggregation);
+                                                         const ServerConfig& config);
 
-  // Checks the spooled update at `path` and adds it to the sum. Errors as FoldUpdate.
+  // Checks the spooled update at `path` and takes it into the aggregate. Errors as FoldUpdate.
   absl::StatusOr<FoldReport> Fold(const UpdateRow& update, const std::string& path);
 
   uint32_t round() const { return round_; }
-  const Accumulator& accumulator() const { return *accumulator_; }
+  const RoundAggregate& aggregate() const;
 
  private:
   RoundWork() = default;
@@ -40,7 +41,9 @@ class RoundWork {
   double clip_norm_ = 0;
   std::shared_ptr<const ModelSpec> spec_;
   std::shared_ptr<const StoredPayload> base_;  // R
+  // One of the two: sums of the whole model are not allocated where they are not needed.
   std::unique_ptr<Accumulator> accumulator_;
+  std::unique_ptr<UpdateColumns> columns_;
 };
 
 }  // namespace thinwire

@@ -36,6 +36,10 @@ RunDriver::RunDriver(const RunParts& parts, const RestoredState& restored, RunOb
 RunDriver::~RunDriver() { Shutdown(); }
 
 void RunDriver::Start() {
+  if (parts_.config.aggregator.robust()) {
+    spdlog::info("updates are aggregated by their {}: every update counts alike, numbers of examples are ignored",
+                 AggregatorName(parts_.config.aggregator));
+  }
   mailbox_.Run([this] {
     Step(coordinator_.Start(parts_.clock->Now()));
     const RunState state = record_.run().state;

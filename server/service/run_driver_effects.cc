@@ -38,7 +38,7 @@ std::string UpperCase(RunState state) {
 
 void RunDriver::CarryOut(const OpenRound& effect) {
   absl::StatusOr<std::shared_ptr<RoundWork>> work =
-      RoundWork::Open(*record_.open_round(), *parts_.models, parts_.config.proto.aggregation());
+      RoundWork::Open(*record_.open_round(), *parts_.models, parts_.config);
   if (!work.ok()) return Break(work.status());
   work_ = *std::move(work);
   spdlog::info("round opened round={} base_version={} updates_wanted={} deadline_seconds={:.0f}", effect.round,
@@ -150,7 +150,7 @@ void RunDriver::CarryOut(const CloseRound& effect) {
   if (work_ == nullptr) return Post(PublishFailed{"the sum of the round is gone"});
   parts_.workers->Run([this, work = std::move(work_), request = std::move(request)]() mutable {
     const Monotonic start = parts_.clock->Now();
-    request.accumulator = &work->accumulator();
+    request.aggregate = &work->aggregate();
     const absl::StatusOr<VersionRow> version = parts_.models->Publish(request);
     work.reset();  // before the next round's sum takes its place
     parts_.metrics->ObservePublish(parts_.clock->Now() - start);

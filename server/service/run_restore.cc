@@ -26,9 +26,11 @@ const char* StrategyName(StrategyOptions::Kind kind) {
   return "unknown";
 }
 
-// The strategy belongs to it: its state on disk is of no use to another one.
+// The strategy belongs to it: its state on disk is of no use to another one. So does the aggregator: a round that is
+// resumed must come out as it would have.
 std::string PlanText(const ServerConfig& config) {
-  return absl::StrCat(config.plan.Name(), "; strategy ", StrategyName(config.strategy.kind));
+  const std::string text = absl::StrCat(config.plan.Name(), "; strategy ", StrategyName(config.strategy.kind));
+  return config.aggregator.robust() ? absl::StrCat(text, "; ", AggregatorName(config.aggregator)) : text;
 }
 
 absl::Status Differs(const ServerConfig& config, const std::string& field, const std::string& stored,

@@ -124,7 +124,7 @@ absl::StatusOr<VersionRow> ModelStore::Publish(const PublishVersion& request) {
   MutexLock lock(writing_);
   TW_ASSIGN_OR_RETURN(const VersionRow base, FindRow(request.base_version));
   const uint64_t newest = Latest()->version;
-  if (request.new_version <= newest || request.accumulator == nullptr) {
+  if (request.new_version <= newest || request.aggregate == nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat("version ", request.new_version, " cannot be published, the newest is ", newest));
   }
@@ -149,7 +149,7 @@ absl::Status ModelStore::WriteNext(const PublishVersion& request, const VersionR
   files.new_state = Temporary(files_.State(*row));
   files.strategy = request.strategy;
   const std::shared_ptr<const ModelSpec> model = spec();
-  TW_ASSIGN_OR_RETURN(const WrittenVersion written, WriteNewVersion(*model, *request.accumulator, files));
+  TW_ASSIGN_OR_RETURN(const WrittenVersion written, WriteNewVersion(*model, *request.aggregate, files));
   row->weights_sha256 = written.weights_sha256;
   row->state_sha256 = written.state_sha256;
   TW_RETURN_IF_ERROR(EncodeDownlink(*model, row));

@@ -30,7 +30,7 @@
 #include "common/codec/payload.h"
 #include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
-#include "server/aggregate/accumulator.h"
+#include "server/aggregate/round_aggregate.h"
 #include "server/aggregate/strategy.h"
 #include "server/store/journal.h"
 #include "server/store/stored_payload.h"
@@ -55,7 +55,7 @@ struct RecoveryReport {
 struct PublishVersion {
   uint64_t base_version = 0;
   uint64_t new_version = 0;
-  const Accumulator* accumulator = nullptr;
+  const RoundAggregate* aggregate = nullptr;
   StrategyOptions strategy;
   RoundRow round;                   // as it is to stand in the journal; `version` is filled in here
   std::vector<std::string> folded;  // assignments that this version consumes
@@ -85,8 +85,8 @@ class ModelStore {
   absl::StatusOr<VersionRow> ImportPayload(const std::string& path, const PayloadRef& payload, const ModelSpec& spec,
                                            const std::string& assignment);
 
-  // Old weights and the accumulator's mean become a new version: written, encoded, synced, renamed, then one journal
-  // transaction publishes it, closes the round, consumes the updates and forgets versions no longer kept.
+  // Old weights and the aggregate of the round's updates become a new version: written, encoded, synced, renamed, then
+  // one journal transaction publishes it, closes the round, consumes the updates and forgets versions no longer kept.
   // INVALID_ARGUMENT if a result is not finite; on any error the old version stays current.
   absl::StatusOr<VersionRow> Publish(const PublishVersion& request);
 

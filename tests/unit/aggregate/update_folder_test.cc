@@ -9,6 +9,7 @@
 #include "common/base/file.h"
 #include "common/codec/frame.h"
 #include "server/aggregate/sum_loops.h"
+#include "server/aggregate/update_columns.h"
 #include "tests/unit/aggregate/federation_fixture.h"
 
 namespace thinwire {
@@ -123,7 +124,7 @@ TEST(FoldUpdateTest, ThreadsAndOrderDoNotChangeTheMean) {
   }
 }
 
-// Whatever is wrong with an update, the sum stays as it was.
+// Whatever is wrong with an update, the sum stays as it was, and so do the columns.
 class BadUpdateTest : public ::testing::Test {
  protected:
   BadUpdateTest() : federation_(CodecSpec::Fp32()) {
@@ -137,6 +138,11 @@ class BadUpdateTest : public ::testing::Test {
                 StatusIs(code, HasSubstr(complaint)));
     EXPECT_EQ(MeanOf(*federation_.accumulator, kWeight), before_);
     EXPECT_EQ(federation_.accumulator->updates(), 1u);
+    // The columns of a median let nothing in that the sums refuse.
+    UpdateColumns columns(federation_.w.spec, federation_.accumulator->fixed_point(),
+                          {AggregatorOptions::Kind::kMedian, 0});
+    EXPECT_THAT(columns.Add(request), StatusIs(code, HasSubstr(complaint)));
+    EXPECT_EQ(columns.updates(), 0u);
   }
 
   std::string Bytes(const FoldRequest& request) { return *ReadWholeFile(request.path, 1 << 24); }

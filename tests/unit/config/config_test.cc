@@ -133,6 +133,31 @@ TEST(Config, ANumberThatIsNotOneIsRefused) {
               AllOf(HasSubstr("aggregation.clip_norm: is 257"), HasSubstr("0..256")));
 }
 
+TEST(Config, AggregatorsHaveTheirDefaultsAndTheMeanIsThePlainOne) {
+  EXPECT_EQ(ParseConfig(kMinimal, "f")->aggregator.kind, AggregatorOptions::Kind::kMean);
+  const std::string ten = std::string(kBase) + "round { clients: 10 }\n";
+  EXPECT_EQ(ParseConfig(ten + "aggregation { median {} }", "f")->aggregator.kind, AggregatorOptions::Kind::kMedian);
+  const absl::StatusOr<ServerConfig> trimmed = ParseConfig(ten + "aggregation { trimmed_mean {} }", "f");
+  ASSERT_TRUE(trimmed.ok()) << trimmed.status();
+  EXPECT_EQ(trimmed->aggregator.kind, AggregatorOptions::Kind::kTrimmedMean);
+  EXPECT_EQ(trimmed->aggregator.trim, 0.1);
+  EXPECT_EQ(ParseConfig(ten + "aggregation { trimmed_mean { trim: 0 } }", "f")->aggregator.trim, 0);
+}
+
+TEST(Config, AnAggregatorThatWouldProtectFromNothingIsRefused) {
+  EXPECT_THAT(ErrorOf(kMinimal + "aggregation { median {} }"),
+              AllOf(HasSubstr("round.min_updates: is 2, must be at least 3"), HasSubstr("mean {}")));
+  const std::string ten = std::string(kBase) + "round { clients: 10 }\n";
+  for (const char* trim : {"0.5", "-0.1", "nan", "7"}) {
+    EXPECT_THAT(ErrorOf(ten + "aggregation { trimmed_mean { trim: " + trim + " } }"),
+                AllOf(HasSubstr("aggregation.trimmed_mean.trim: is "), HasSubstr("less than 0.5")));
+  }
+  EXPECT_THAT(ErrorOf(ten + "aggregation { trimmed_mean { trim: 0.09 } }"),
+              AllOf(HasSubstr("leaves out none of the 10 updates"), HasSubstr("round.min_updates to at least 12")));
+  EXPECT_THAT(ErrorOf(std::string(kBase) + "round { clients: 4097 } aggregation { median {} }"),
+              AllOf(HasSubstr("round.clients: is 4097, at most 4096"), HasSubstr("memory")));
+}
+
 TEST(Config, ALeaseShorterThanTwoHeartbeatsIsRefused) {
   const std::string text = kMinimal + "client { heartbeat_interval { seconds: 20 } }";
   EXPECT_THAT(ErrorOf(text), AllOf(HasSubstr("client.lease: is 30s"), HasSubstr("at least 40s")));

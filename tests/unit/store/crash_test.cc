@@ -111,7 +111,7 @@ class Runner {
     PublishVersion request;
     request.base_version = version;
     request.new_version = version + 1;
-    request.accumulator = accumulator.get();
+    request.aggregate = accumulator.get();
     request.strategy.kind = StrategyOptions::Kind::kFedAvgM;
     request.round = ClosedRound(round());
     request.folded = ids;

@@ -171,7 +171,7 @@ TEST_F(ModelStoreTest, OnlyANewerVersionCanBePublishedAndOnlyFromOneThatIsThere)
   Import();
   const std::unique_ptr<Accumulator> accumulator = OneUpdate(model_.spec, 1);
   PublishVersion request;
-  request.accumulator = accumulator.get();
+  request.aggregate = accumulator.get();
   request.base_version = 5;
   request.new_version = 6;
   EXPECT_THAT(state_.models->Publish(request), StatusIs(absl::StatusCode::kNotFound));

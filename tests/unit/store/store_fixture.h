@@ -86,7 +86,7 @@ inline absl::StatusOr<VersionRow> PublishNext(State& state, float step, std::vec
   PublishVersion request;
   request.base_version = base;
   request.new_version = base + 1;
-  request.accumulator = accumulator.get();
+  request.aggregate = accumulator.get();
   request.strategy = strategy;
   request.round = ClosedRound(static_cast<uint32_t>(base + 1));
   request.pinned = std::move(pinned);
