@@ -1,0 +1,168 @@
+#include "client/train/packed_matrix.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/bytes.h"
+#include "common/base/random_bits.h"
+#include "common/base/status_macros.h"
+#include "common/codec/float_format.h"
+#include "common/codec/float_scale.h"
+#include "common/codec/kernels/float_kernels.h"
+
+namespace thinwire {
+namespace {
+
+using Rounding = PackedFormat::Rounding;
+using BlockBuffer = std::array<float, PackedMatrix::kBlock>;
+
+constexpr size_t kBlockHalves = PackedMatrix::kBlock / 8;  // Philox blocks that a block of values uses up
+
+// Sums for a least-squares line, in double and in lanes: a fixed order whatever the compiler makes of it.
+struct LineSums {
+  double x = 0, y = 0, xx = 0, xy = 0;
+};
+LineSums SumsOf(absl::Span<const float> x, absl::Span<const float> y) {
+  constexpr size_t kLanes = 8;
+  double sum_x[kLanes] = {}, sum_y[kLanes] = {}, sum_xx[kLanes] = {}, sum_xy[kLanes] = {};
+  for (size_t i = 0; i < x.size(); ++i) {
+    const size_t lane = i % kLanes;
+    const double a = x[i], b = y[i];
+    sum_x[lane] += a;
+    sum_y[lane] += b;
+    sum_xx[lane] += a * a;
+    sum_xy[lane] += a * b;
+  }
+  LineSums sums;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    sums.x += sum_x[lane];
+    sums.y += sum_y[lane];
+    sums.xx += sum_xx[lane];
+    sums.xy += sum_xy[lane];
+  }
+  return sums;
+}
+
+}  // namespace
+
+absl::Status PackedFormat::Validate() const {
+  TW_RETURN_IF_ERROR(CodecSpec::Float(format.exponent_bits, format.mantissa_bits, scale).Validate());
+  if (correction && rounding == Rounding::kStochastic) {
+    return absl::InvalidArgumentError(
+        "a correction fitted to stochastically rounded weights shrinks them a little in every step; use one of the "
+        "two");
+  }
+  return absl::OkStatus();
+}
+
+PackedMatrix::PackedMatrix(uint64_t count, const PackedFormat& format, std::vector<bool> exact)
+    : count_(count), format_(format), exact_(std::move(exact)), starts_(BlocksOf(count) + 1) {
+  if (format.format.width() == 32) exact_.assign(blocks(), true);
+  for (size_t block = 0; block < blocks(); ++block) {
+    const size_t size = block_size(block);
+    starts_[block + 1] = starts_[block] + (IsExact(block) ? 4 * size : PackedSize(size, format_.format.width()));
+  }
+  bytes_.resize(starts_.back());
+  scales_.assign(blocks(), 1.0f);
+  if (format_.correction) transforms_.resize(blocks());
+}
+
+size_t PackedMatrix::block_size(size_t block) const {
+  return static_cast<size_t>(std::min<uint64_t>(kBlock, count_ - uint64_t{block} * kBlock));
+}
+
+size_t PackedMatrix::memory() const {
+  return bytes_.size() + starts_.size() * sizeof(uint64_t) + scales_.size() * sizeof(float) +
+         transforms_.size() * sizeof(Transform) + exact_.size() / 8;
+}
+
+void PackedMatrix::ExpandBlock(size_t block, absl::Span<float> out) const {
+  if (IsExact(block)) {
+    std::memcpy(out.data(), &bytes_[starts_[block]], out.size() * sizeof(float));
+    return;
+  }
+  Decode(block, out);
+  if (transforms_.empty()) return;
+  const Transform& transform = transforms_[block];
+  for (float& value : out) value = transform.slope * value + transform.offset;
+}
+
+void PackedMatrix::Expand(absl::Span<float> out) const {
+  for (size_t block = 0; block < blocks(); ++block) ExpandBlock(block, out.subspan(block * kBlock, block_size(block)));
+}
+
+// What the codes stand for, before the correction. Codes are our own, so all of them are numbers.
+void PackedMatrix::Decode(size_t block, absl::Span<float> out) const {
+  (void)DecodeFloats(&bytes_[starts_[block]], out.size(), format_.format, scales_[block], out.data());
+}
+
+absl::Status PackedMatrix::PackBlock(size_t block, absl::Span<const float> values, uint64_t key) {
+  const uint32_t largest = MaxMagnitudeBits(values.data(), values.size());
+  if (largest >= kFloatInfinityBits) {
+    return absl::InvalidArgumentError(absl::StrCat("a weight of block ", block, " is NaN or infinite"));
+  }
+  if (IsExact(block)) {
+    std::memcpy(&bytes_[starts_[block]], values.data(), values.size() * sizeof(float));
+    return absl::OkStatus();
+  }
+  // Rounding again what was rounded before must not move it; with most rules it would not, but to compare is a rule for
+  // all of them.
+  BlockBuffer held;
+  ExpandBlock(block, absl::MakeSpan(held.data(), values.size()));
+  if (std::memcmp(held.data(), values.data(), values.size() * sizeof(float)) == 0) return absl::OkStatus();
+  return Encode(block, values, key);
+}
+
+absl::Status PackedMatrix::Pack(absl::Span<const float> values, uint64_t key) {
+  for (size_t block = 0; block < blocks(); ++block) {
+    TW_RETURN_IF_ERROR(PackBlock(block, values.subspan(block * kBlock, block_size(block)), key));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, uint64_t key) {
+  // Under the correction that the block has; then it is fitted anew. So values on the block's grid stay on it.
+  BlockBuffer moved;
+  const float* coded = values.data();
+  if (!transforms_.empty()) {
+    const Transform& transform = transforms_[block];
+    for (size_t i = 0; i < values.size(); ++i) moved[i] = (values[i] - transform.offset) / transform.slope;
+    coded = moved.data();
+  }
+  const float absmax = FloatFromBits(MaxMagnitudeBits(coded, values.size()));
+  if (!std::isfinite(absmax)) return absl::InvalidArgumentError("a weight is too large for its correction");
+  scales_[block] = ChooseFloatScale(format_.format, format_.scale, absmax);
+  uint8_t* const out = &bytes_[starts_[block]];
+  if (format_.rounding == Rounding::kNearestEven) {
+    (void)EncodeFloats(coded, values.size(), format_.format, scales_[block], out);
+  } else {
+    std::array<uint16_t, kBlock> dither = {};
+    if (format_.rounding == Rounding::kStochastic) {
+      FillRandomHalves(key, block * kBlockHalves, absl::MakeSpan(dither.data(), values.size()));
+    }
+    (void)EncodeFloatsDithered(coded, dither.data(), values.size(), format_.format, scales_[block], out);
+  }
+  if (!transforms_.empty()) FitTransform(block, values);
+  return absl::OkStatus();
+}
+
+// Yang et al. 2022: argmin over (s, b) of the sum of (V - s * V' - b)^2, in closed form; the sums in double.
+void PackedMatrix::FitTransform(size_t block, absl::Span<const float> values) {
+  BlockBuffer decoded;
+  const auto x = absl::MakeSpan(decoded.data(), values.size());
+  Decode(block, x);
+  const LineSums sums = SumsOf(x, values);
+  const double n = static_cast<double>(values.size());
+  const double spread = n * sums.xx - sums.x * sums.x;
+  double slope = 1;
+  // Equal codes have no slope. A slope that is not positive would turn the order of the weights around.
+  if (spread > 0) slope = (n * sums.xy - sums.x * sums.y) / spread;
+  if (!(slope > 0)) slope = 1;
+  transforms_[block] = {static_cast<float>(slope), static_cast<float>((sums.y - slope * sums.x) / n)};
+}
+
+}  // namespace thinwire

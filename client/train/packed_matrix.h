@@ -1,0 +1,77 @@
+// A matrix held as small floats and changed in place: the client's memory of online model compression (Yang et al.
+// 2022, "Online Model Compression for Federated Learning with Large Models", section 2). No LibTorch.
+#ifndef THINWIRE_CLIENT_TRAIN_PACKED_MATRIX_H_
+#define THINWIRE_CLIENT_TRAIN_PACKED_MATRIX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "common/codec/codec_spec.h"
+
+namespace thinwire {
+
+struct PackedFormat {
+  FloatFormat format{3, 7};                  // S1E8M23 holds every value as it is
+  ScaleRule scale = ScaleRule::kPowerOfTwo;  // of each block
+  enum class Rounding { kNearestEven, kTruncate, kStochastic } rounding = Rounding::kStochastic;
+  // Least-squares slope and offset of each block (the paper's per-variable transformation). Not with stochastic
+  // rounding: its noise makes the fitted slope smaller than 1, and step after step that would shrink the weights.
+  bool correction = false;
+
+  // INVALID_ARGUMENT naming the field, the value and the limit.
+  absl::Status Validate() const;
+};
+
+// Values in blocks of kBlock, the last one shorter. Each block is held either as codes with a scale of its own or, for
+// the share that partial quantisation leaves out, in FP32. A block whose values did not change keeps its bytes.
+// Thread-compatible.
+class PackedMatrix {
+ public:
+  static constexpr size_t kBlock = 4096;
+  static size_t BlocksOf(uint64_t count) { return static_cast<size_t>((count + kBlock - 1) / kBlock); }
+
+  // All zero. `format` is valid. `exact` says which blocks are held in FP32: one entry a block, or empty for none.
+  PackedMatrix(uint64_t count, const PackedFormat& format, std::vector<bool> exact = {});
+
+  uint64_t count() const { return count_; }
+  size_t blocks() const { return starts_.size() - 1; }
+  size_t block_size(size_t block) const;
+  // Bytes of codes, FP32 blocks, scales, corrections and places: all that it holds.
+  size_t memory() const;
+
+  // `out` has block_size(block) values.
+  void ExpandBlock(size_t block, absl::Span<float> out) const;
+  // `out` has count() values.
+  void Expand(absl::Span<float> out) const;
+
+  // Takes new values of a block. `key` is that of the random numbers of this matrix in this step (stochastic rounding);
+  // the block's are its own. INVALID_ARGUMENT if a value is NaN or infinite; the block is then as it was.
+  absl::Status PackBlock(size_t block, absl::Span<const float> values, uint64_t key);
+  absl::Status Pack(absl::Span<const float> values, uint64_t key);
+
+ private:
+  // value = slope * (scale * number of the code) + offset
+  struct Transform {
+    float slope = 1;
+    float offset = 0;
+  };
+  bool IsExact(size_t block) const { return !exact_.empty() && exact_[block]; }
+  void Decode(size_t block, absl::Span<float> out) const;
+  absl::Status Encode(size_t block, absl::Span<const float> values, uint64_t key);
+  void FitTransform(size_t block, absl::Span<const float> values);
+
+  uint64_t count_;
+  PackedFormat format_;
+  std::vector<bool> exact_;
+  std::vector<uint64_t> starts_;  // of each block in bytes_, and the end
+  std::vector<uint8_t> bytes_;
+  std::vector<float> scales_;
+  std::vector<Transform> transforms_;  // empty without correction
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_CLIENT_TRAIN_PACKED_MATRIX_H_

@@ -1,0 +1,208 @@
+#include "client/train/packed_matrix.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/rng.h"
+#include "common/codec/float_format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace thinwire {
+namespace {
+
+using Rounding = PackedFormat::Rounding;
+
+std::vector<float> Weights(size_t count, double deviation = 0.02, double mean = 0) {
+  RandomStream random(17);
+  std::vector<float> values(count);
+  for (float& value : values) {
+    double sum = 0;
+    for (int i = 0; i < 4; ++i) sum += random.NextDouble() - 0.5;
+    value = static_cast<float>(mean + deviation * sum * std::sqrt(3.0));
+  }
+  return values;
+}
+
+PackedFormat Format(int exponent_bits, int mantissa_bits, Rounding rounding, bool correction = false,
+                    ScaleRule scale = ScaleRule::kPowerOfTwo) {
+  PackedFormat format;
+  format.format = {exponent_bits, mantissa_bits};
+  format.scale = scale;
+  format.rounding = rounding;
+  format.correction = correction;
+  return format;
+}
+
+std::vector<float> Expanded(const PackedMatrix& matrix) {
+  std::vector<float> values(matrix.count());
+  matrix.Expand(absl::MakeSpan(values));
+  return values;
+}
+
+double MeanSquare(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+  return sum / static_cast<double>(a.size());
+}
+
+bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+std::vector<std::pair<std::string, PackedFormat>> AllRules() {
+  std::vector<std::pair<std::string, PackedFormat>> rules;
+  for (const ScaleRule scale : {ScaleRule::kNone, ScaleRule::kPowerOfTwo, ScaleRule::kAbsMax}) {
+    for (const Rounding rounding : {Rounding::kNearestEven, Rounding::kTruncate, Rounding::kStochastic}) {
+      for (const bool correction : {false, true}) {
+        if (correction && rounding == Rounding::kStochastic) continue;
+        rules.emplace_back(std::to_string(static_cast<int>(scale)) + std::to_string(static_cast<int>(rounding)) +
+                               (correction ? "c" : ""),
+                           Format(3, 7, rounding, correction, scale));
+      }
+    }
+  }
+  return rules;
+}
+
+TEST(PackedMatrix, ValuesComeBackWithinOneStepUnderEveryRule) {
+  const std::vector<float> weights = Weights(10'000);
+  for (const auto& [name, format] : AllRules()) {
+    PackedMatrix matrix(weights.size(), format);
+    ASSERT_TRUE(matrix.Pack(weights, 5).ok()) << name;
+    const std::vector<float> values = Expanded(matrix);
+    // Of the largest number that occurs, about 0.07; without a scale all weights are subnormal. A correction may move
+    // values a little further.
+    const double step = (format.scale == ScaleRule::kNone ? 0.25 : 0.14) / 128 * (format.correction ? 1.01 : 1);
+    for (size_t i = 0; i < weights.size(); ++i) ASSERT_NEAR(values[i], weights[i], step) << name << " " << i;
+  }
+}
+
+TEST(PackedMatrix, PackingWhatItHoldsChangesNothingUnderEveryRule) {
+  const std::vector<float> weights = Weights(9'000, 0.02, 0.003);
+  for (const auto& [name, format] : AllRules()) {
+    PackedMatrix matrix(weights.size(), format, {false, true, false});
+    ASSERT_TRUE(matrix.Pack(weights, 5).ok());
+    const std::vector<float> before = Expanded(matrix);
+    for (uint64_t step = 0; step < 1000; ++step) ASSERT_TRUE(matrix.Pack(Expanded(matrix), step).ok());
+    EXPECT_TRUE(SameBits(Expanded(matrix), before)) << name;
+  }
+}
+
+TEST(PackedMatrix, FullWidthIsExact) {
+  std::vector<float> weights = Weights(5'000);
+  weights[0] = -0.0f;
+  weights[1] = std::numeric_limits<float>::denorm_min();
+  weights[2] = std::numeric_limits<float>::max();
+  PackedMatrix matrix(weights.size(), Format(8, 23, Rounding::kStochastic, false, ScaleRule::kNone));
+  ASSERT_TRUE(matrix.Pack(weights, 5).ok());
+  EXPECT_TRUE(SameBits(Expanded(matrix), weights));
+}
+
+TEST(PackedMatrix, ExactBlocksAreExactAndTheOthersAreNot) {
+  const std::vector<float> weights = Weights(4 * PackedMatrix::kBlock - 100);
+  PackedMatrix matrix(weights.size(), Format(3, 7, Rounding::kNearestEven), {false, true, false, true});
+  ASSERT_TRUE(matrix.Pack(weights, 5).ok());
+  const std::vector<float> values = Expanded(matrix);
+  for (size_t block = 0; block < 4; ++block) {
+    const size_t first = block * PackedMatrix::kBlock;
+    const bool same = std::memcmp(&values[first], &weights[first], matrix.block_size(block) * sizeof(float)) == 0;
+    EXPECT_EQ(same, block % 2 == 1) << block;
+  }
+}
+
+// 0.9 * 11 + 0.1 * 32 bits, and what places and scales cost.
+TEST(PackedMatrix, TakesTheMemoryOfItsCodes) {
+  const size_t blocks = 250;
+  std::vector<bool> exact(blocks);
+  for (size_t i = 0; i < blocks; i += 10) exact[i] = true;
+  const PackedMatrix matrix(blocks * PackedMatrix::kBlock, Format(3, 7, Rounding::kStochastic), exact);
+  const double share = static_cast<double>(matrix.memory()) / static_cast<double>(4 * matrix.count());
+  EXPECT_GT(share, (0.9 * 11 + 0.1 * 32) / 32);
+  EXPECT_LT(share, (0.9 * 11 + 0.1 * 32) / 32 + 0.001);
+}
+
+TEST(PackedMatrix, StochasticRoundingKeepsStepsThatNearestRoundingLoses) {
+  const std::vector<float> weights(PackedMatrix::kBlock, 1.0f);
+  const float step = 1.0f / 1024;  // a tenth of the distance of codes at 1
+  const auto walk = [&](Rounding rounding) {
+    PackedMatrix matrix(weights.size(), Format(3, 7, rounding));
+    EXPECT_TRUE(matrix.Pack(weights, 0).ok());
+    for (uint64_t i = 1; i <= 100; ++i) {
+      std::vector<float> values = Expanded(matrix);
+      for (float& value : values) value += step;
+      EXPECT_TRUE(matrix.Pack(values, i).ok());
+    }
+    const std::vector<float> values = Expanded(matrix);
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  };
+  EXPECT_EQ(walk(Rounding::kNearestEven), 1.0);
+  EXPECT_NEAR(walk(Rounding::kStochastic), 1 + 100 * step, 0.002);
+}
+
+TEST(PackedMatrix, StochasticRoundingDependsOnTheKeyAlone) {
+  const std::vector<float> weights = Weights(10'000);
+  std::vector<std::vector<float>> packed;
+  for (const uint64_t key : {1, 1, 2}) {
+    PackedMatrix matrix(weights.size(), Format(3, 3, Rounding::kStochastic));
+    ASSERT_TRUE(matrix.Pack(weights, key).ok());
+    packed.push_back(Expanded(matrix));
+  }
+  EXPECT_TRUE(SameBits(packed[0], packed[1]));
+  EXPECT_FALSE(SameBits(packed[0], packed[2]));
+  // Blocks have different numbers, too: the same values are not rounded alike in two of them.
+  PackedMatrix twice(2 * PackedMatrix::kBlock, Format(3, 3, Rounding::kStochastic));
+  std::vector<float> same(2 * PackedMatrix::kBlock, 0.3f);
+  ASSERT_TRUE(twice.Pack(same, 1).ok());
+  const std::vector<float> values = Expanded(twice);
+  EXPECT_FALSE(SameBits({values.begin(), values.begin() + PackedMatrix::kBlock},
+                        {values.begin() + PackedMatrix::kBlock, values.end()}));
+}
+
+// PAPERS.md's finding: the correction mends truncation and does nothing for rounding to nearest.
+TEST(PackedMatrix, TheCorrectionMendsTruncation) {
+  const std::vector<float> weights = Weights(40'960);
+  const auto error = [&](const PackedFormat& format) {
+    PackedMatrix matrix(weights.size(), format);
+    EXPECT_TRUE(matrix.Pack(weights, 1).ok());
+    return MeanSquare(Expanded(matrix), weights);
+  };
+  const double truncated = error(Format(3, 7, Rounding::kTruncate)),
+               nearest = error(Format(3, 7, Rounding::kNearestEven));
+  EXPECT_LT(error(Format(3, 7, Rounding::kTruncate, true)), 0.5 * truncated);
+  EXPECT_NEAR(error(Format(3, 7, Rounding::kNearestEven, true)) / nearest, 1, 0.01);
+}
+
+TEST(PackedMatrix, TheCorrectionOfEqualValuesIsTheirOffset) {
+  for (const float value : {0.0f, 0.013f, -7.7f}) {
+    PackedMatrix matrix(100, Format(2, 1, Rounding::kTruncate, true));
+    ASSERT_TRUE(matrix.Pack(std::vector<float>(100, value), 1).ok());
+    for (const float got : Expanded(matrix)) EXPECT_NEAR(got, value, 1e-6 * std::abs(value));
+  }
+}
+
+TEST(PackedMatrix, RefusesWhatIsNotFiniteAndKeepsTheBlock) {
+  const std::vector<float> weights = Weights(5'000);
+  PackedMatrix matrix(weights.size(), Format(3, 7, Rounding::kStochastic));
+  ASSERT_TRUE(matrix.Pack(weights, 1).ok());
+  const std::vector<float> before = Expanded(matrix);
+  std::vector<float> bad(before.begin(), before.begin() + PackedMatrix::kBlock);
+  bad[77] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(matrix.PackBlock(0, bad, 2).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(SameBits(Expanded(matrix), before));
+}
+
+TEST(PackedFormat, RefusesACorrectionOfStochasticRounding) {
+  EXPECT_TRUE(Format(3, 7, Rounding::kStochastic).Validate().ok());
+  EXPECT_THAT(std::string(Format(3, 7, Rounding::kStochastic, true).Validate().message()),
+              testing::HasSubstr("shrinks them"));
+  EXPECT_FALSE(Format(1, 7, Rounding::kStochastic).Validate().ok());
+}
+
+}  // namespace
+}  // namespace thinwire
