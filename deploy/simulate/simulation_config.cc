@@ -41,6 +41,11 @@ void SetTraining(const SimulationOptions& options, v1::TrainingConfig* training)
   training->mutable_sgd()->set_momentum(options.momentum);
 }
 
+void SetAggregator(const SimulationOptions& options, v1::AggregationConfig* aggregation) {
+  if (options.aggregator == "median") aggregation->mutable_median();
+  if (options.aggregator == "trimmed-mean") aggregation->mutable_trimmed_mean()->set_trim(options.trim);
+}
+
 }  // namespace
 
 absl::StatusOr<ServerConfig> SimulationConfig(const SimulationOptions& options, uint64_t largest,
@@ -59,6 +64,7 @@ absl::StatusOr<ServerConfig> SimulationConfig(const SimulationOptions& options, 
   config.mutable_security()->set_insecure(true);  // nothing listens
   SetTraining(options, config.mutable_training());
   SetTimes(&config);
+  SetAggregator(options, config.mutable_aggregation());
   SetLargestWeight(options, largest, &config);
   std::string text;
   if (!google::protobuf::TextFormat::PrintToString(config, &text)) {

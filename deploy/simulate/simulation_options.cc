@@ -82,6 +82,8 @@ std::map<std::string, Setter> Setters(SimulationOptions* o) {
       {"batch", Integer(&o->batch, 1, kMillion)},
       {"learning-rate", Number(&o->learning_rate, 1e6)},
       {"momentum", Number(&o->momentum, 1)},
+      {"aggregator", Choice(&o->aggregator, {"mean", "median", "trimmed-mean"})},
+      {"trim", Number(&o->trim, 0.5)},
       {"evaluate-every", Integer(&o->evaluate_every, 0, kMillion)},
       {"seed", Integer(&o->seed, 0, std::numeric_limits<uint64_t>::max())},
       {"threads", Integer(&o->threads, 1, 1024)},

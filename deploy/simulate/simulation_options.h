@@ -26,6 +26,8 @@ struct SimulationOptions {
   uint32_t batch = 32;
   double learning_rate = 0.02;
   double momentum = 0.9;
+  std::string aggregator = "mean";
+  double trim = 0.1;            // trimmed-mean
   uint32_t evaluate_every = 1;  // 0: never
   uint64_t seed = 1;
   uint32_t threads = 0;  // 0: as many as there are cores

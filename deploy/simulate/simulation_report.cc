@@ -46,7 +46,8 @@ ordered_json Json(const SimulationOptions& o) {
           {"samples", o.samples},   {"parameters", o.parameters},
           {"examples", o.examples}, {"epochs", o.epochs},
           {"batch", o.batch},       {"learning_rate", o.learning_rate},
-          {"momentum", o.momentum}, {"evaluate_every", o.evaluate_every},
+          {"momentum", o.momentum}, {"aggregator", o.aggregator},
+          {"trim", o.trim},         {"evaluate_every", o.evaluate_every},
           {"seed", o.seed},         {"threads", o.threads},
           {"no_sync", o.no_sync}};
 }

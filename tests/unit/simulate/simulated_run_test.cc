@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "deploy/simulate/echo_task.h"
@@ -68,6 +69,23 @@ TEST_F(SimulatedRunTest, ThreadsDoNotChangeTheModelAndSeedsDo) {
   EXPECT_EQ(one.model_sha256, four.model_sha256);
   EXPECT_NE(one.model_sha256, other.model_sha256);
   EXPECT_EQ(one.trainer_up.payload, four.trainer_up.payload);
+}
+
+TEST_F(SimulatedRunTest, AMedianDependsOnThreadsAsLittleAsAMean) {
+  std::vector<std::string> models;
+  for (const uint32_t threads : {1, 4}) {
+    for (const char* aggregator : {"mean", "median", "trimmed-mean"}) {
+      SimulationOptions options = Echo(30, 10, 3);
+      options.aggregator = aggregator;
+      options.threads = threads;
+      ASSERT_OK_AND_ASSIGN(const SimulationReport report, Run(options));
+      EXPECT_EQ(report.state, "COMPLETED") << report.reason;
+      models.push_back(report.model_sha256);
+    }
+  }
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(models[i], models[i + 3]);
+  EXPECT_NE(models[0], models[1]);
+  EXPECT_NE(models[1], models[2]);
 }
 
 TEST_F(SimulatedRunTest, ASingleClientIsAFederationToo) {

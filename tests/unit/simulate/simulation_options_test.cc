@@ -34,6 +34,8 @@ TEST(SimulationOptionsTest, ARefusalNamesFlagValueAndWhatIsAccepted) {
       {{"--clients", "-3"}, {"--clients", "'-3'"}},
       {{"--momentum", "1"}, {"--momentum", "less than 1"}},
       {{"--learning-rate", "nan"}, {"--learning-rate", "'nan'"}},
+      {{"--aggregator", "mode"}, {"--aggregator", "'mode'", "mean, median, trimmed-mean"}},
+      {{"--trim", "0.5"}, {"--trim", "less than 0.5"}},
       {{"--task", "dream"}, {"--task", "'dream'", "classify, echo"}},
       {{"--format", "xml"}, {"--format", "text, json"}},
       {{"--plan", "fp17"}, {"--plan", "fp17"}},
@@ -57,6 +59,20 @@ TEST(SimulationOptionsTest, HelpIsGivenWhateverElseIsSaid) {
   ASSERT_OK_AND_ASSIGN(const SimulationOptions options,
                        ParseSimulationOptions({"--clients", "1", "--clients-per-round", "9", "--help"}));
   EXPECT_TRUE(options.help);
+}
+
+TEST(SimulationConfigTest, AnAggregatorIsThatOfAServer) {
+  ASSERT_OK_AND_ASSIGN(SimulationOptions options,
+                       ParseSimulationOptions({"--aggregator", "trimmed-mean", "--trim=0.2"}));
+  ASSERT_OK_AND_ASSIGN(const ServerConfig trimmed, SimulationConfig(options, 70, "state"));
+  EXPECT_EQ(trimmed.aggregator.kind, AggregatorOptions::Kind::kTrimmedMean);
+  EXPECT_EQ(trimmed.aggregator.trim, 0.2);
+  options.trim = 0.05;
+  EXPECT_THAT(SimulationConfig(options, 70, "state"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("leaves out none of the 10 updates")));
+  options.aggregator = "median";
+  ASSERT_OK_AND_ASSIGN(const ServerConfig median, SimulationConfig(options, 70, "state"));
+  EXPECT_EQ(median.aggregator.kind, AggregatorOptions::Kind::kMedian);
 }
 
 TEST(SimulationConfigTest, RoundsOfManyClientsGetAsMuchRoomInTheSumsAsTheirDataNeed) {
