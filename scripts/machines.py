@@ -37,6 +37,11 @@ def await_until(condition, seconds, what):
     time.sleep(0.1)
 
 
+# Mounted in a root that is not booted. Without /sys, glibc's look for the number of processors fails between a connect()
+# of gRPC 1.51 and its look at errno, now and then, and the call fails with "No such file or directory".
+POINTS = ('/proc', '/dev', '/sys')
+
+
 class Machine:
   """One network namespace. `name` is for messages."""
 
@@ -56,13 +61,13 @@ class Machine:
            self.root)
     except RuntimeError as error:
       raise CannotRun(f'no overlay file system here: {error}') from error
-    for point in ('/proc', '/dev'):
+    for point in POINTS:
       call('mount', '--bind', point, self.root + point)
     self.inside = ['ip', 'netns', 'exec', self.namespace, 'chroot', self.root]
 
   def boot(self):
     """Boots systemd in the overlay, without the services of this machine."""
-    for point in ('/proc', '/dev'):
+    for point in POINTS:
       call('umount', self.root + point)
     units = '/etc/systemd/system'
     self.write(f'{units}/machine.target', '[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n')
@@ -115,7 +120,7 @@ class Machine:
       except subprocess.TimeoutExpired:
         self._nspawn.kill()
         self._nspawn.wait()
-    for point in ('/proc', '/dev', ''):
+    for point in POINTS + ('',):
       if os.path.ismount(self.root + point):
         call('umount', '--lazy', self.root + point, check=False)
     call('ip', 'netns', 'delete', self.namespace, check=False)
