@@ -14,7 +14,8 @@ LIBRARIES = {
     'absl/': 'absl', 'grpc/': 'grpc', 'grpcpp/': 'grpc', 'google/protobuf/': 'protobuf', 'thinwire/v1/': 'protobuf',
     'torch/': 'torch', 'ATen/': 'torch', 'c10/': 'torch', 'openssl/': 'openssl', 'nlohmann/': 'json',
     'sqlite3.h': 'sqlite', 'hwy/': 'highway', 'spdlog/': 'spdlog', 'prometheus/': 'prometheus',
-    'httplib.h': 'httplib', 'zlib.h': 'zlib', 'gtest/': 'gtest', 'gmock/': 'gtest', 'benchmark/': 'benchmark',
+    'httplib.h': 'httplib', 'zlib.h': 'zlib', 'sndfile.h': 'sndfile', 'kissfft/': 'kissfft',
+    'gtest/': 'gtest', 'gmock/': 'gtest', 'benchmark/': 'benchmark',
 }
 
 CORE = ['common/base', 'common/tensor', 'common/codec']
@@ -23,7 +24,7 @@ EVERYTHING = ['common', 'server', 'client', 'deploy', 'tests']
 
 # Folder: (folders that it may include besides itself, libraries). The longest match counts, subfolders included.
 ROOMS = {
-    'common/base': ([], ['absl', 'openssl']),
+    'common/base': ([], ['absl', 'highway', 'openssl']),
     'common/tensor': (['common/base'], ['absl', 'json']),
     'common/codec': (['common/base', 'common/tensor'], ['absl']),
     'common/codec/kernels': (['common/base', 'common/codec'], ['absl', 'highway']),
@@ -38,7 +39,8 @@ ROOMS = {
                        ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
     'server/daemon': (ABOVE + ['server'], ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
     'client/session': (CORE, ['absl']),
-    'client/train': (CORE + ['client/session'], ['absl', 'zlib', 'torch']),
+    'client/speech': (['common/base', 'common/tensor'], ['absl', 'sndfile', 'kissfft']),
+    'client/train': (CORE + ['client/session', 'client/speech'], ['absl', 'zlib', 'torch']),
     'client/rpc': (ABOVE + ['client/session'], ['absl', 'grpc', 'protobuf']),
     'client/cli': (ABOVE, ['absl', 'grpc', 'protobuf', 'json', 'openssl']),
     'client/daemon': (ABOVE + ['client/session', 'client/train', 'client/rpc'], ['absl', 'grpc', 'protobuf', 'spdlog']),
