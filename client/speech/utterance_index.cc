@@ -54,8 +54,11 @@ std::string Spell(absl::string_view text) {
 
 class Reader {
  public:
-  Reader(const std::string& path, const Columns& columns, UtteranceIndex* index)
-      : path_(path), folder_(std::filesystem::path(path).parent_path().string()), columns_(columns), index_(index) {}
+  Reader(const std::string& path, const std::string& folder, const Columns& columns, UtteranceIndex* index)
+      : path_(path),
+        folder_(folder.empty() ? std::filesystem::path(path).parent_path().string() : folder),
+        columns_(columns),
+        index_(index) {}
 
   void Take(size_t line, const Fields& fields) {
     const auto skip = [&](const std::string& why) {
@@ -90,13 +93,19 @@ void SkippedUtterances::Add(const std::string& reason) {
   if (reasons.size() < kMaxReasons) reasons.push_back(reason);
 }
 
+void SkippedUtterances::Merge(const SkippedUtterances& other) {
+  count += other.count;
+  reasons.insert(reasons.end(), other.reasons.begin(), other.reasons.end());
+  reasons.resize(std::min(reasons.size(), kMaxReasons));
+}
+
 std::string SkippedUtterances::ToText(size_t total) const {
   if (count == 0) return "";
   return absl::StrCat(count, " of ", total, " utterances were skipped: ", absl::StrJoin(reasons, "; "),
                       count > reasons.size() ? "; ..." : "");
 }
 
-absl::StatusOr<UtteranceIndex> ReadUtteranceIndex(const std::string& path) {
+absl::StatusOr<UtteranceIndex> ReadUtteranceIndex(const std::string& path, const std::string& folder) {
   TW_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxIndexBytes));
   const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
   const auto fields = [](absl::string_view line) -> Fields {
@@ -104,7 +113,7 @@ absl::StatusOr<UtteranceIndex> ReadUtteranceIndex(const std::string& path) {
   };
   TW_ASSIGN_OR_RETURN(const Columns columns, Columns::Of(path, fields(lines[0])));
   UtteranceIndex index;
-  Reader reader(path, columns, &index);
+  Reader reader(path, folder, columns, &index);
   for (size_t i = 1; i < lines.size(); ++i) {
     if (!absl::StripAsciiWhitespace(lines[i]).empty()) reader.Take(i + 1, fields(lines[i]));
   }

@@ -24,6 +24,7 @@ struct SkippedUtterances {
   std::vector<std::string> reasons;  // of the first few
 
   void Add(const std::string& reason);
+  void Merge(const SkippedUtterances& other);
   // "3 of 20 utterances were skipped: REASON; REASON; ..."; empty if none was. `total` counts the skipped ones too.
   std::string ToText(size_t total) const;
 };
@@ -34,13 +35,14 @@ struct UtteranceIndex {
 };
 
 // Columns, in any order, others ignored:
-//   file                                  path relative to the index's folder
+//   file                                  path of the audio, relative to `folder`
 //   speaker
 //   transcript, or word, class or digit   the first of these that is there; digits 0..9 are spelled out
 //   split                                 "train" or "test" (others: left out of both); without this column a tenth of
 //                                         the files, drawn by their names, is the test set
-// NOT_FOUND; INVALID_ARGUMENT naming what is missing if a column is, if nothing is left, or the file is not text.
-absl::StatusOr<UtteranceIndex> ReadUtteranceIndex(const std::string& path);
+// `folder` is the index's own if it is empty. NOT_FOUND; INVALID_ARGUMENT naming what is missing if a column is, if
+// nothing is left, or the file is not text.
+absl::StatusOr<UtteranceIndex> ReadUtteranceIndex(const std::string& path, const std::string& folder = "");
 
 }  // namespace thinwire
 

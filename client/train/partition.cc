@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <numeric>
 #include <queue>
 #include <utility>
@@ -116,8 +117,28 @@ absl::StatusOr<Parts> Deal(absl::Span<const uint8_t> labels, const Indices& draw
       return DealByDirichlet(labels, drawn, options);
     case PartitionRule::Kind::kByLabel:
       return DealByLabel(labels, drawn, options);
+    case PartitionRule::Kind::kBySpeaker:
+      return absl::InvalidArgumentError(
+          "partition 'speaker' is for recordings; samples with labels are dealt out by "
+          "iid, dirichlet:ALPHA or label:K");
   }
   return absl::InternalError("unknown partition rule");
+}
+
+// Speakers in the order in which they first come up in `drawn`, which is shuffled.
+absl::StatusOr<Parts> DealBySpeaker(absl::Span<const uint32_t> speakers, const Indices& drawn,
+                                    const PartitionOptions& options) {
+  std::map<uint32_t, size_t> place;
+  for (const uint32_t index : drawn) place.emplace(speakers[index], place.size());
+  if (place.size() < options.shards) {
+    return absl::InvalidArgumentError(absl::StrCat("partition 'speaker' over ", options.shards, " shards of ",
+                                                   place.size(), " speakers; use at most that many shards, or iid"));
+  }
+  Parts parts(options.shards);
+  for (const uint32_t index : drawn) {
+    parts[place[speakers[index]] * parts.size() / place.size()].push_back(index);
+  }
+  return parts;
 }
 
 // Gives each empty part the last sample of the part that is largest then, of several the first.
@@ -150,9 +171,9 @@ absl::Status CheckCounts(size_t size, const PartitionOptions& options) {
 }
 
 absl::Status BadRule(absl::string_view text, const std::string& why) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("partition '", std::string(text), "': ", why,
-                   "; use iid, dirichlet:ALPHA (e.g. dirichlet:0.3) or label:K (e.g. label:2)"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "partition '", std::string(text), "': ", why,
+      "; use iid, dirichlet:ALPHA (e.g. dirichlet:0.3) or label:K (e.g. label:2); recordings: ", "iid or speaker"));
 }
 
 }  // namespace
@@ -176,6 +197,10 @@ absl::StatusOr<PartitionRule> PartitionRule::Parse(absl::string_view text) {
     }
     return rule;
   }
+  if (text == "speaker") {
+    rule.kind = Kind::kBySpeaker;
+    return rule;
+  }
   return BadRule(text, "unknown rule");
 }
 
@@ -187,6 +212,8 @@ std::string PartitionRule::ToText() const {
       return absl::StrCat("dirichlet:", alpha);
     case Kind::kByLabel:
       return absl::StrCat("label:", labels);
+    case Kind::kBySpeaker:
+      return "speaker";
   }
   return "?";
 }
@@ -208,6 +235,23 @@ absl::StatusOr<std::vector<std::vector<uint32_t>>> PartitionSamples(absl::Span<c
   TW_RETURN_IF_ERROR(CheckCounts(labels.size(), options));
   TW_ASSIGN_OR_RETURN(Parts parts, Deal(labels, Draw(labels.size(), options), options));
   FillEmpty(&parts);
+  for (Indices& part : parts) std::sort(part.begin(), part.end());
+  return parts;
+}
+
+absl::StatusOr<std::vector<std::vector<uint32_t>>> PartitionRecordings(absl::Span<const uint32_t> speakers,
+                                                                       const PartitionOptions& options) {
+  TW_RETURN_IF_ERROR(CheckCounts(speakers.size(), options));
+  const Indices drawn = Draw(speakers.size(), options);
+  Parts parts;
+  if (options.rule.kind == PartitionRule::Kind::kIid) {
+    parts = DealEvenly(drawn, options);
+  } else if (options.rule.kind == PartitionRule::Kind::kBySpeaker) {
+    TW_ASSIGN_OR_RETURN(parts, DealBySpeaker(speakers, drawn, options));
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("partition '", options.rule.ToText(), "' needs labels, recordings have none; use iid or speaker"));
+  }
   for (Indices& part : parts) std::sort(part.begin(), part.end());
   return parts;
 }

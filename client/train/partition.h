@@ -18,6 +18,7 @@ struct PartitionRule {
     kIid,        // "iid": shuffled, cut into equal parts
     kDirichlet,  // "dirichlet:ALPHA": each class is cut by proportions drawn from Dirichlet(ALPHA); small is uneven
     kByLabel,    // "label:K": each client holds K classes, each class is cut equally among its holders
+    kBySpeaker,  // "speaker": shuffled speakers, cut into equal parts; what one has spoken stays together
   };
   Kind kind = Kind::kIid;
   double alpha = 0;
@@ -51,6 +52,11 @@ struct PartitionOptions {
 // if there are fewer samples than shards, fewer samples than asked for, or too few places for all classes ("label:K").
 absl::StatusOr<std::vector<std::vector<uint32_t>>> PartitionSamples(absl::Span<const uint8_t> labels,
                                                                     const PartitionOptions& options);
+
+// The same for recordings, which have speakers instead of labels: equal numbers are the same speaker. INVALID_ARGUMENT
+// also for rules other than "iid" and "speaker", and if "speaker" has fewer speakers than shards.
+absl::StatusOr<std::vector<std::vector<uint32_t>>> PartitionRecordings(absl::Span<const uint32_t> speakers,
+                                                                       const PartitionOptions& options);
 
 }  // namespace thinwire
 

@@ -95,6 +95,11 @@ TEST(SkippedUtterances, KeepsTheFirstReasonsAndTheCount) {
   SkippedUtterances skipped;
   EXPECT_THAT(skipped.ToText(5), IsEmpty());
   for (int i = 0; i < 12; ++i) skipped.Add("r" + std::to_string(i));
+  SkippedUtterances more;
+  more.Merge(skipped);
+  more.Merge(skipped);
+  EXPECT_EQ(more.count, 24u);
+  EXPECT_EQ(more.reasons, skipped.reasons);
   EXPECT_EQ(skipped.ToText(20), "12 of 20 utterances were skipped: r0; r1; r2; r3; r4; r5; r6; r7; r8; r9; ...");
 }
 

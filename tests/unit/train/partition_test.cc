@@ -1,6 +1,7 @@
 #include "client/train/partition.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -152,8 +153,62 @@ TEST(Partition, RefusesCountsThatDoNotFitAndSaysWhich) {
   EXPECT_THAT(Refusal({}, "iid", 1), HasSubstr("1 shards of 0 samples"));
 }
 
+std::vector<std::vector<uint32_t>> DealRecordings(const std::vector<uint32_t>& speakers, const char* rule,
+                                                  uint32_t shards, uint64_t seed = 0) {
+  const auto parts = PartitionRecordings(speakers, {PartitionRule::Parse(rule).value(), shards, seed, 0});
+  EXPECT_TRUE(parts.ok()) << parts.status();
+  return parts.value_or(std::vector<std::vector<uint32_t>>());
+}
+
+TEST(PartitionRecordings, ASpeakerStaysInOneShard) {
+  std::vector<uint32_t> speakers;
+  for (uint32_t i = 0; i < 130; ++i) speakers.push_back(i * 7 % 13);
+  for (const uint32_t shards : {1u, 4u, 13u}) {
+    std::map<uint32_t, uint32_t> shard_of;
+    size_t dealt = 0;
+    const auto parts = DealRecordings(speakers, "speaker", shards);
+    ASSERT_EQ(parts.size(), shards);
+    for (uint32_t shard = 0; shard < shards; ++shard) {
+      EXPECT_TRUE(std::is_sorted(parts[shard].begin(), parts[shard].end()));
+      EXPECT_GE(parts[shard].size(), 10u * (13 / shards));
+      EXPECT_LE(parts[shard].size(), 10u * (13 / shards + 1));
+      for (const uint32_t index : parts[shard]) {
+        EXPECT_EQ(shard_of.emplace(speakers[index], shard).first->second, shard);
+      }
+      dealt += parts[shard].size();
+    }
+    EXPECT_EQ(dealt, speakers.size());
+  }
+}
+
+TEST(PartitionRecordings, SpeakersAreShuffledBySeed) {
+  std::vector<uint32_t> speakers;
+  for (uint32_t i = 0; i < 60; ++i) speakers.push_back(i / 3);
+  EXPECT_EQ(DealRecordings(speakers, "speaker", 5, 1), DealRecordings(speakers, "speaker", 5, 1));
+  EXPECT_NE(DealRecordings(speakers, "speaker", 5, 1), DealRecordings(speakers, "speaker", 5, 2));
+}
+
+TEST(PartitionRecordings, IidIsTheSameAsForLabels) {
+  const std::vector<uint8_t> labels(50, 0);
+  const PartitionOptions options{PartitionRule(), 7, 3, 40};
+  EXPECT_EQ(PartitionRecordings(std::vector<uint32_t>(50, 0), options).value(),
+            PartitionSamples(labels, options).value());
+}
+
+TEST(PartitionRecordings, RefusesWhatRecordingsDoNotHave) {
+  const std::vector<uint32_t> speakers = {0, 0, 1, 1, 1};
+  const auto refusal = [&](const char* rule, uint32_t shards) {
+    return std::string(
+        PartitionRecordings(speakers, {PartitionRule::Parse(rule).value(), shards, 0, 0}).status().message());
+  };
+  EXPECT_THAT(refusal("label:2", 2), HasSubstr("'label:2' needs labels"));
+  EXPECT_THAT(refusal("speaker", 3), HasSubstr("over 3 shards of 2 speakers"));
+  EXPECT_THAT(refusal("iid", 6), HasSubstr("6 shards of 5 samples"));
+  EXPECT_THAT(Refusal({1, 2}, "speaker", 1), HasSubstr("'speaker' is for recordings"));
+}
+
 TEST(PartitionRule, ReadsWhatItWrites) {
-  for (const char* text : {"iid", "dirichlet:0.3", "label:2"}) {
+  for (const char* text : {"iid", "dirichlet:0.3", "label:2", "speaker"}) {
     EXPECT_EQ(PartitionRule::Parse(text).value().ToText(), text);
   }
 }
