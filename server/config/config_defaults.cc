@@ -82,6 +82,7 @@ void ApplyToClient(v1::ClientConfig* client) {
 
 void ApplyToLimits(v1::LimitsConfig* limits) {
   limits->set_clients(Or(limits->clients(), 10'000u));
+  limits->set_evaluators(Or(limits->evaluators(), 1024u));
   limits->set_uploads(Or(limits->uploads(), 1024u));
   limits->set_downloads(Or(limits->downloads(), 1024u));
   limits->set_downloads_per_client(Or(limits->downloads_per_client(), 4u));

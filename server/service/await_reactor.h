@@ -17,8 +17,10 @@ namespace thinwire {
 // The driver answers exactly once; a cancelled call goes by its number, so the driver never touches one that is gone.
 class AwaitReactor final : public grpc::ServerUnaryReactor {
  public:
-  AwaitReactor(ServiceParts* parts, const v1::AwaitAssignmentRequest& request, v1::AwaitAssignmentResponse* response)
+  AwaitReactor(ServiceParts* parts, const grpc::CallbackServerContext* context,
+               const v1::AwaitAssignmentRequest& request, v1::AwaitAssignmentResponse* response)
       : parts_(parts),
+        context_(context),
         client_(request.client_id()),
         role_(parts->run->clients->RoleOf(client_)),
         id_(NextId()),
@@ -39,6 +41,14 @@ class AwaitReactor final : public grpc::ServerUnaryReactor {
     return next++;
   }
   void Answer(absl::StatusOr<v1::AwaitAssignmentResponse> answer) {
+    // The call may have been held for a minute, and the certificate revoked meanwhile.
+    if (answer.ok() && answer->has_assignment()) {
+      const absl::Status allowed = parts_->peers->CheckClient(*context_, client_);
+      if (!allowed.ok()) {
+        parts_->desk->Expel(client_, allowed);
+        answer = allowed;
+      }
+    }
     if (answer.ok()) {
       *response_ = *std::move(answer);
       parts_->run->traffic->AddMessage(role_, Direction::kDown, response_->ByteSizeLong());
@@ -47,6 +57,7 @@ class AwaitReactor final : public grpc::ServerUnaryReactor {
   }
 
   ServiceParts* const parts_;
+  const grpc::CallbackServerContext* const context_;
   const std::string client_;
   const Role role_;
   const uint64_t id_;

@@ -29,7 +29,7 @@ class ChunkStream : public grpc::ServerWriteReactor<Response> {
   // Call once, after construction. The stream deletes itself when it is done.
   void Begin() {
     const absl::Status room = parts_->downloads->Enter(caller_);
-    if (!room.ok()) return End(room);
+    if (!room.ok()) return End(RefuseAtLimit(parts_, "too many downloads", caller_, room));
     counted_ = true;
     Schedule([this] { return Open(); });
   }

@@ -11,6 +11,7 @@
 #include "common/wire/convert.h"
 #include "server/service/chunks.h"
 #include "server/service/join_check.h"
+#include "server/service/retry_window.h"
 #include "server/service/update_states.h"
 
 namespace thinwire {
@@ -49,6 +50,12 @@ void ClientDesk::AdmitUpload(const v1::UploadHeader& header, UploadStream* strea
   Decide<Admission>([this, &header, stream] { return AdmitNow(header, stream); }, std::move(reply));
 }
 
+void ClientDesk::Expel(const std::string& client, const absl::Status& status) {
+  // If it is not taken, the server is leaving, and the client's place with it.
+  (void)driver_->TryRun(
+      [this, client, status] { driver_->Forget(client, absl::StrCat("certificate: ", status.message()), status); });
+}
+
 absl::Status ClientDesk::CheckJoined(const std::string& client) {
   return parts_.clients->Touch(client, parts_.clock->Now()) ? absl::OkStatus() : NotJoined();
 }
@@ -76,13 +83,18 @@ void ClientDesk::CancelAwait(const std::string& client, uint64_t call) {
   (void)driver_->TryRun([this, client, call] { driver_->CancelHeld(client, call); });
 }
 
-absl::Status ClientDesk::CheckRoom(const std::string& client) {
-  const size_t joined = parts_.clients->live(Role::kTrainer) + parts_.clients->live(Role::kEvaluator);
-  if (joined < parts_.config.proto.limits().clients() || parts_.clients->Find(client).has_value()) {
-    return absl::OkStatus();
-  }
-  const absl::Status full = absl::ResourceExhaustedError(
-      absl::StrCat(joined, " clients have joined, all that limits.clients allows: come back later"));
+absl::Status ClientDesk::CheckRoom(const std::string& client, Role role) {
+  const bool trains = role == Role::kTrainer;
+  const v1::LimitsConfig& limits = parts_.config.proto.limits();
+  const size_t joined = parts_.clients->live(role);
+  const std::optional<ClientInfo> before = parts_.clients->Find(client);
+  const bool inside = before.has_value() && before->role == role;
+  if (inside || joined < (trains ? limits.clients() : limits.evaluators())) return absl::OkStatus();
+  const absl::Status full = WithRetryWindow(
+      absl::ResourceExhaustedError(absl::StrCat(joined, trains ? " trainers have joined, all that limits.clients allows"
+                                                               : " evaluators have joined, all that limits.evaluators "
+                                                                 "allows")),
+      parts_.config);
   driver_->CountRefusal("too many clients", client, full);
   return full;
 }
@@ -95,7 +107,7 @@ absl::StatusOr<v1::JoinResponse> ClientDesk::JoinNow(const v1::JoinRequest& requ
     driver_->CountRefusal(verdict.refusal, CleanText(request.client_id()), verdict.status);
     return verdict.status;
   }
-  TW_RETURN_IF_ERROR(CheckRoom(verdict.client.id));
+  TW_RETURN_IF_ERROR(CheckRoom(verdict.client.id, verdict.client.role));
   spdlog::info("joined client={} role={} examples={} software=\"{}\"", verdict.client.id,
                verdict.client.role == Role::kTrainer ? "trainer" : "evaluator", verdict.client.examples,
                verdict.client.software);
@@ -229,7 +241,7 @@ absl::StatusOr<ClientDesk::Admission> ClientDesk::AdmitNow(const v1::UploadHeade
     driver_->Apply(AssignmentFailed{row.assignment.id, absl::StrCat("bad upload: ", status.message()), true});
     return status;
   }
-  const absl::Status entered = parts_.uploads->Enter(row.assignment.id, stream);
+  const absl::Status entered = WithRetryWindow(parts_.uploads->Enter(row.assignment.id, stream), parts_.config);
   if (!entered.ok()) {
     driver_->CountRefusal("too many uploads", header.client_id(), entered);
     return entered;

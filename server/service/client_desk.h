@@ -28,6 +28,8 @@ class ClientDesk {
 
   void Join(const v1::JoinRequest& request, Reply<v1::JoinResponse> reply);
   void Await(HeldCall call);
+  // The client may not take part any more: its places are free for others, and calls in its name end with `status`.
+  void Expel(const std::string& client, const absl::Status& status);
   void CancelAwait(const std::string& client, uint64_t call);
   void UploadStatus(const v1::UploadStatusRequest& request, Reply<v1::UploadStatusResponse> reply);
   void ReportEvaluation(const v1::ReportEvaluationRequest& request, Reply<v1::ReportEvaluationResponse> reply);
@@ -53,7 +55,7 @@ class ClientDesk {
   void Decide(std::function<absl::StatusOr<T>()> decide, Reply<T> reply);
 
   // RESOURCE_EXHAUSTED if nobody else may join.
-  absl::Status CheckRoom(const std::string& client);
+  absl::Status CheckRoom(const std::string& client, Role role);
   absl::StatusOr<v1::JoinResponse> JoinNow(const v1::JoinRequest& request);
   absl::StatusOr<v1::UploadStatusResponse> UploadStatusNow(const v1::UploadStatusRequest& request);
   absl::StatusOr<v1::ReportEvaluationResponse> ReportEvaluationNow(const v1::ReportEvaluationRequest& request);

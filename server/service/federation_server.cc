@@ -30,6 +30,11 @@ constexpr int kReadAheadBytes = 64 * 1024;
 // What one read of a connection takes. gRPC keeps a buffer of it for each connection, silent or not, and a chunk keeps
 // alive whatever was read together with it.
 constexpr int kReadBufferBytes = 16 * 1024;
+// Calls at once on one connection. A client has about eight, but gRPC lets channels of one process share a connection.
+// Further ones wait at the client's end.
+constexpr int kMaxStreams = 128;
+// The largest message is Join's, with a model's tensors; an upload's are a chunk and a few bytes.
+constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
 
 int WorkerThreads() { return std::max(2, static_cast<int>(std::thread::hardware_concurrency())); }
 
@@ -103,6 +108,8 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> FederationServer::Serve(const std:
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kReadAheadBytes);
   builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadBufferBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {

@@ -58,7 +58,7 @@ grpc::ServerUnaryReactor* FederationService::AwaitAssignment(grpc::CallbackServe
     refusal->Finish(ToGrpcStatus(allowed));
     return refusal;
   }
-  auto* const reactor = new AwaitReactor(parts_, *request, response);
+  auto* const reactor = new AwaitReactor(parts_, context, *request, response);
   reactor->Begin();
   return reactor;
 }

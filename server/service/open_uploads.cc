@@ -6,8 +6,23 @@ namespace thinwire {
 
 // Streams are ended under the lock, so that none is destroyed meanwhile: Leave waits for it.
 
+absl::Status OpenUploads::Greet(UploadStream* stream) {
+  MutexLock lock(mutex_);
+  if (closed_) return absl::UnavailableError("the server is leaving: come back in a moment");
+  if (greeted_.size() >= limit_) {
+    greeted_.front()->End(absl::ResourceExhaustedError(
+        absl::StrCat(greeted_.size(),
+                     " upload streams have not sent their header, all that limits.uploads allows, and "
+                     "this is the oldest: send the header when the stream opens")));
+    greeted_.pop_front();
+  }
+  greeted_.push_back(stream);
+  return absl::OkStatus();
+}
+
 absl::Status OpenUploads::Enter(const std::string& assignment, UploadStream* stream) {
   MutexLock lock(mutex_);
+  greeted_.remove(stream);
   if (closed_) return absl::UnavailableError("the server is leaving: come back in a moment");
   const auto it = streams_.find(assignment);
   if (it != streams_.end()) {
@@ -17,7 +32,7 @@ absl::Status OpenUploads::Enter(const std::string& assignment, UploadStream* str
   }
   if (streams_.size() >= limit_) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(streams_.size(), " uploads are open, at most ", limit_, " are taken: come back in a moment"));
+        absl::StrCat(streams_.size(), " uploads are open, all that limits.uploads, ", limit_, ", allows"));
   }
   streams_.emplace(assignment, stream);
   return absl::OkStatus();
@@ -25,6 +40,7 @@ absl::Status OpenUploads::Enter(const std::string& assignment, UploadStream* str
 
 void OpenUploads::Leave(const std::string& assignment, const UploadStream* stream) {
   MutexLock lock(mutex_);
+  greeted_.remove_if([stream](const UploadStream* any) { return any == stream; });
   const auto it = streams_.find(assignment);
   if (it != streams_.end() && it->second == stream) streams_.erase(it);
 }
@@ -39,6 +55,7 @@ void OpenUploads::EndAll(const absl::Status& status) {
   MutexLock lock(mutex_);
   closed_ = true;
   for (const auto& [assignment, stream] : streams_) stream->End(status);
+  for (UploadStream* stream : greeted_) stream->End(status);
 }
 
 size_t OpenUploads::size() const {

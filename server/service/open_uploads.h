@@ -3,6 +3,7 @@
 #define THINWIRE_SERVER_SERVICE_OPEN_UPLOADS_H_
 
 #include <cstddef>
+#include <list>
 #include <map>
 #include <string>
 
@@ -27,8 +28,12 @@ class OpenUploads {
   // More than `limit` at once are refused: each may hold one chunk in memory.
   explicit OpenUploads(size_t limit) : limit_(limit) {}
 
-  // RESOURCE_EXHAUSTED at the limit, UNAVAILABLE after EndAll. An older upload of the same assignment is ended ABORTED:
-  // its client has lost that connection, whether this machine knows it or not.
+  // A stream that has not sent its header: nobody knows whose it is. There may be `limit` of these besides the uploads;
+  // one more, and the oldest is ended RESOURCE_EXHAUSTED, which is never one that sends its header at once.
+  // UNAVAILABLE after EndAll.
+  absl::Status Greet(UploadStream* stream);
+  // The header of a stream has been taken. RESOURCE_EXHAUSTED at the limit, UNAVAILABLE after EndAll. An older upload
+  // of the same assignment is ended ABORTED: its client has lost that connection, whether this machine knows it or not.
   absl::Status Enter(const std::string& assignment, UploadStream* stream);
   void Leave(const std::string& assignment, const UploadStream* stream);
   // Ends the assignment's upload, if one is open.
@@ -41,6 +46,7 @@ class OpenUploads {
   const size_t limit_;
   mutable Mutex mutex_;
   std::map<std::string, UploadStream*> streams_ TW_GUARDED_BY(mutex_);  // by assignment
+  std::list<UploadStream*> greeted_ TW_GUARDED_BY(mutex_);              // without a header, the oldest first
   bool closed_ TW_GUARDED_BY(mutex_) = false;
 };
 

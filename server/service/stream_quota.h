@@ -24,7 +24,7 @@ class StreamQuota {
     MutexLock lock(mutex_);
     if (open_ >= total_) {
       return absl::ResourceExhaustedError(
-          absl::StrCat(open_, " ", what_, " are open, all that limits.", what_, " allows: come back in a moment"));
+          absl::StrCat(open_, " ", what_, " are open, all that limits.", what_, " allows"));
     }
     size_t& own = by_client_[client];
     if (own >= per_client_) {

@@ -14,6 +14,21 @@
 
 namespace thinwire {
 
+namespace {
+
+// A header holds ids of known lengths and a few numbers.
+constexpr size_t kMaxHeaderBytes = 4096;
+
+}  // namespace
+
+void UploadReactor::Begin() {
+  // gRPC does not delete this before the method that calls Begin has returned.
+  const absl::Status greeted = parts_->run->uploads->Greet(this);
+  if (!greeted.ok()) return Conclude(greeted);
+  MutexLock lock(mutex_);
+  if (!finished_) StartRead(&message_);
+}
+
 void UploadReactor::OnReadDone(bool ok) {
   {
     MutexLock lock(mutex_);
@@ -30,7 +45,7 @@ void UploadReactor::OnReadDone(bool ok) {
 void UploadReactor::OnCancel() { End(absl::CancelledError("the client has ended its call")); }
 
 void UploadReactor::OnDone() {
-  if (entered_) parts_->run->uploads->Leave(header_.assignment_id(), this);
+  parts_->run->uploads->Leave(header_.assignment_id(), this);
   // Whoever called Finish may still hold the lock.
   { MutexLock lock(mutex_); }
   delete this;
@@ -67,6 +82,10 @@ void UploadReactor::FinishLocked(const Outcome& outcome) {
 }
 
 void UploadReactor::TakeMessage() {
+  if (!has_header_ && message_.Length() > kMaxHeaderBytes) {
+    return Conclude(absl::InvalidArgumentError(absl::StrCat(
+        "the first message has ", message_.Length(), " bytes; it must be the header, of at most ", kMaxHeaderBytes)));
+  }
   absl::StatusOr<UploadPart> part = UploadPart::Parse(&message_);
   message_.Clear();
   if (!part.ok()) return Conclude(part.status());
@@ -82,8 +101,6 @@ void UploadReactor::TakeHeader() {
   if (!allowed.ok()) return Conclude(allowed);
   role_ = parts_->run->clients->RoleOf(header_.client_id());
   parts_->run->traffic->AddMessage(role_, Direction::kUp, part_.message_size());
-  // Nobody else looks at this before OnDone, which comes after the work.
-  entered_ = true;
   parts_->desk->AdmitUpload(header_, this, [this](const auto& admission) { Admitted(admission); });
 }
 
@@ -94,7 +111,9 @@ void UploadReactor::Admitted(const absl::StatusOr<ClientDesk::Admission>& admiss
   parts_->run->io->Run([this] {
     const absl::Status status = OpenSpool();
     if (status.ok()) return ReadNext();
-    Conclude(absl::IsAlreadyExists(status) ? EarlierReceipt() : status);
+    if (absl::IsAlreadyExists(status)) return Conclude(EarlierReceipt());
+    Conclude(absl::IsResourceExhausted(status) ? RefuseAtLimit(parts_, "spool full", header_.client_id(), status)
+                                               : status);
   });
 }
 

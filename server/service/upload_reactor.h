@@ -29,7 +29,7 @@ class UploadReactor final : public grpc::ServerReadReactor<grpc::ByteBuffer>, pu
   UploadReactor(ServiceParts* parts, grpc::ByteBuffer* response, grpc::CallbackServerContext* context)
       : parts_(parts), response_(response), context_(context) {}
   // Call once, after construction.
-  void Begin() { StartRead(&message_); }
+  void Begin();
 
   void OnReadDone(bool ok) override;
   void OnCancel() override;
@@ -70,7 +70,6 @@ class UploadReactor final : public grpc::ServerReadReactor<grpc::ByteBuffer>, pu
   UploadPart part_;
   v1::UploadHeader header_;
   bool has_header_ = false;
-  bool entered_ = false;  // among the open uploads
   Role role_ = Role::kTrainer;
   ClientDesk::Admission admission_;
   std::unique_ptr<SpoolUpload> upload_;

@@ -132,8 +132,7 @@ absl::Status Spool::Reserve(SpoolEntry& entry, uint64_t bytes) {
   const uint64_t others = total_bytes_ - entry.reserved;
   if (bytes > options_.max_bytes || others > options_.max_bytes - bytes) {
     return absl::ResourceExhaustedError(absl::StrCat("the spool holds ", others, " bytes of announced updates, ", bytes,
-                                                     " more would pass its limit of ", options_.max_bytes,
-                                                     "; come back later"));
+                                                     " more would pass limits.spool_bytes, ", options_.max_bytes));
   }
   total_bytes_ = others + bytes;
   entry.reserved = bytes;
@@ -146,7 +145,7 @@ absl::StatusOr<Spool::EntryPtr> Spool::FindOrAdd(const std::string& assignment, 
   if (it != entries_.end()) return it->second;
   if (partial_files_ >= options_.max_partial_files) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the spool holds ", partial_files_, " partial updates, its limit; come back later"));
+        absl::StrCat("the spool holds ", partial_files_, " partial updates, its limit"));
   }
   auto entry = std::make_shared<SpoolEntry>(assignment, PayloadPrefix(payload.id), SpoolState::kPartial);
   TW_RETURN_IF_ERROR(Reserve(*entry, payload.total_size));

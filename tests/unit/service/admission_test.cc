@@ -195,7 +195,7 @@ TEST_F(AdmissionTest, NoMoreClientsJoinThanTheLimitAndThoseInsideMayJoinAgain) {
   ASSERT_THAT(a.Join(), IsOk());
   ASSERT_THAT(b.Join(), IsOk());
   EXPECT_THAT(c.Join(), StatusIs(absl::StatusCode::kResourceExhausted,
-                                 AllOf(HasSubstr("2 clients"), HasSubstr("limits.clients"))));
+                                 AllOf(HasSubstr("2 trainers"), HasSubstr("limits.clients"))));
   EXPECT_THAT(a.Join(), IsOk());
   const v1::Status status = GetStatus();
   ASSERT_EQ(status.refusals_size(), 1);

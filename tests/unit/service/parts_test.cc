@@ -141,7 +141,7 @@ TEST(OpenUploads, TheLimitHoldsAndANewerUploadReplacesTheOlder) {
   FakeStream newer;
   EXPECT_THAT(uploads.Enter("a", &a), IsOk());
   EXPECT_THAT(uploads.Enter("b", &b), IsOk());
-  EXPECT_THAT(uploads.Enter("c", &c), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at most 2")));
+  EXPECT_THAT(uploads.Enter("c", &c), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("limits.uploads, 2,")));
   EXPECT_THAT(uploads.Enter("a", &newer), IsOk());
   EXPECT_TRUE(absl::IsAborted(a.ended));
   uploads.Leave("a", &a);  // the older one; the newer stays
@@ -153,6 +153,28 @@ TEST(OpenUploads, TheLimitHoldsAndANewerUploadReplacesTheOlder) {
   EXPECT_TRUE(absl::IsUnavailable(newer.ended));
   EXPECT_THAT(uploads.Enter("d", &a), StatusIs(absl::StatusCode::kUnavailable));
   for (FakeStream* stream : {&c, &newer}) uploads.Leave(stream == &c ? "c" : "a", stream);
+}
+
+TEST(OpenUploads, TheOldestStreamWithoutAHeaderGivesWay) {
+  OpenUploads uploads(2);
+  FakeStream a;
+  FakeStream b;
+  FakeStream c;
+  FakeStream d;
+  EXPECT_THAT(uploads.Greet(&a), IsOk());
+  EXPECT_THAT(uploads.Greet(&b), IsOk());
+  EXPECT_THAT(uploads.Enter("a", &a), IsOk());  // it has sent its header
+  EXPECT_THAT(uploads.Greet(&c), IsOk());
+  EXPECT_TRUE(absl::IsUnknown(b.ended));
+  EXPECT_THAT(uploads.Greet(&d), IsOk());
+  EXPECT_THAT(b.ended, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("limits.uploads")));
+  for (const FakeStream* open : {&a, &c, &d}) EXPECT_TRUE(absl::IsUnknown(open->ended));
+  uploads.Leave("", &b);
+  uploads.Leave("", &c);
+  uploads.EndAll(absl::UnavailableError("leaving"));
+  EXPECT_TRUE(absl::IsUnavailable(d.ended));
+  EXPECT_TRUE(absl::IsUnknown(c.ended));
+  EXPECT_THAT(uploads.Greet(&c), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST(StatusBoard, WatchersHearOfEachChangeUntilTheyAreGone) {

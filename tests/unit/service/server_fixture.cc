@@ -40,9 +40,8 @@ absl::Status ServerFixture::TryStart(const std::string& more) {
   const std::string text =
       absl::StrCat("run { rounds: 1 seed: 3 }\nplan { preset: PLAN_PRESET_FP32 }\ntraining { learning_rate: 0.1 }\n",
                    "storage { directory: \"", directory_.Path("state"), "\" }\nmodel { ", model, " }\n",
-                   "listen { federation: '127.0.0.1:0' control: '127.0.0.1:0' http: '127.0.0.1:0' }\n",
-                   "security { insecure: true }\n", "evaluation { every: 0 }\n",
-                   "round { clients: 1 }\naggregation { max_update_norm: 100000 }\n");
+                   "listen { federation: '127.0.0.1:0' control: '127.0.0.1:0' http: '127.0.0.1:0' }\n", security_,
+                   "evaluation { every: 0 }\n", "round { clients: 1 }\naggregation { max_update_norm: 100000 }\n");
   // Later fields win, as they do when messages are merged.
   v1::FederationConfig base;
   v1::FederationConfig change;
@@ -58,8 +57,7 @@ absl::Status ServerFixture::TryStart(const std::string& more) {
   options.hold_time = hold_time_;
   TW_ASSIGN_OR_RETURN(StateDirectory state, OpenStateDirectory(config, Clock::System()));
   TW_ASSIGN_OR_RETURN(server_, FederationServer::Start(options, std::move(state)));
-  control_ =
-      v1::Control::NewStub(grpc::CreateChannel(server_->endpoints().control, grpc::InsecureChannelCredentials()));
+  control_ = v1::Control::NewStub(grpc::CreateChannel(server_->endpoints().control, operator_));
   return absl::OkStatus();
 }
 

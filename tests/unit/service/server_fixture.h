@@ -44,6 +44,8 @@ class ServerFixture : public testing::Test {
   std::string HttpGet(const std::string& path);
 
   std::string model_config_;  // replaces the initial weights from a file
+  std::string security_ = "security { insecure: true }\n";
+  std::shared_ptr<grpc::ChannelCredentials> operator_ = grpc::InsecureChannelCredentials();
   absl::Duration hold_time_ = absl::Minutes(1);
   TemporaryDirectory directory_;
   std::unique_ptr<FederationServer> server_;

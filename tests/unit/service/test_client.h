@@ -26,9 +26,9 @@ struct PayloadBytes {
 
 class TestClient {
  public:
-  TestClient(const std::string& address, std::string id)
-      : id_(std::move(id)),
-        stub_(v1::Federation::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {}
+  TestClient(const std::string& address, std::string id,
+             const std::shared_ptr<grpc::ChannelCredentials>& credentials = grpc::InsecureChannelCredentials())
+      : id_(std::move(id)), stub_(v1::Federation::NewStub(grpc::CreateChannel(address, credentials))) {}
 
   // A trainer with every codec; change the request as the test wants.
   v1::JoinRequest JoinRequest(uint64_t examples = 10) const;
