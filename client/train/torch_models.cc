@@ -1,7 +1,6 @@
 #include "client/train/torch_models.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Context.h>
+#include <ATen/ATen.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
@@ -11,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/train/torch_dropout.h"
 #include "client/train/torch_trainer.h"
 
 namespace thinwire {
@@ -65,27 +65,6 @@ class Cnn : public ImageModel {
   nn::Linear fc1_, fc2_;
 };
 
-// A generator of its own. LibTorch 1.13's clone() leaks the copy, so it serves only devices whose type is not known
-// here.
-at::Generator NewGenerator(const at::Device& device) {
-  if (device.is_cpu()) return at::make_generator<at::CPUGeneratorImpl>();
-  return at::globalContext().defaultGenerator(device).clone();
-}
-
-// Sets each value to zero with probability `share` while training and scales the rest up.
-class Dropout {
- public:
-  explicit Dropout(double share) : keep_(1 - share) {}
-
-  at::Tensor operator()(const at::Tensor& x, at::Generator& random, bool training) const {
-    if (!training) return x;
-    return x * at::empty_like(x).bernoulli_(keep_, random).div_(keep_);
-  }
-
- private:
-  double keep_;
-};
-
 // The network of M22 (arXiv 2301.09269), after its authors' Keras code: order ReLU, BatchNorm; Keras' BatchNorm
 // defaults (momentum 0.99, which is 0.01 here, and epsilon 0.001).
 class M22Cnn : public ImageModel {
@@ -106,11 +85,7 @@ class M22Cnn : public ImageModel {
 
   size_t min_batch() const override { return 2; }
 
-  void Seed(uint64_t seed) override {
-    const at::Device device = fc2_->weight.device();
-    if (!random_.defined() || random_.device() != device) random_ = NewGenerator(device);
-    random_.set_current_seed(seed);
-  }
+  void Seed(uint64_t seed) override { random_.Seed(seed, fc2_->weight.device()); }
 
   at::Tensor Forward(const at::Tensor& images) override {
     at::Tensor x = ChannelsLast(images);
@@ -132,7 +107,7 @@ class M22Cnn : public ImageModel {
   std::vector<nn::BatchNorm2d> norms_;
   nn::Linear fc1_{nullptr}, fc2_{nullptr};
   nn::BatchNorm1d bn7_{nullptr};
-  at::Generator random_;
+  ModelRandom random_;
 };
 
 struct Architecture {

@@ -1,0 +1,56 @@
+// A round of training of a LibTorch module, whatever it learns. Includes LibTorch: only for files of this room.
+#ifndef THINWIRE_CLIENT_TRAIN_TORCH_ROUND_H_
+#define THINWIRE_CLIENT_TRAIN_TORCH_ROUND_H_
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/session/trainer.h"
+#include "client/train/torch_optimizer.h"
+#include "common/tensor/model_spec.h"
+#include "common/tensor/model_state.h"
+
+namespace thinwire {
+
+// Owned by one trainer; not thread-safe. Its functions throw what LibTorch throws: call them under CatchTorch.
+class TorchRound {
+ public:
+  // `spec` is the network's, which is on its device already.
+  TorchRound(std::shared_ptr<torch::nn::Module> network, ModelSpec spec);
+
+  // `steps` steps down the gradient of what `loss` returns for the next batch, a scalar, from the weights in `state` to
+  // those left there. Returns the mean loss. Progress, cancellation, FedProx and errors as trainer.h and
+  // torch_trainer.h say; on error `state` is unspecified and the optimiser's moments are gone.
+  absl::StatusOr<double> Train(const TrainRequest& request, uint64_t steps, const std::function<at::Tensor()>& loss,
+                               ModelState* state);
+  // Puts `state` into the network, for evaluation.
+  void Load(const ModelState& state);
+  // Drops moments that the optimiser kept.
+  void Forget() { optimizer_ = RoundOptimizer(); }
+
+ private:
+  absl::StatusOr<double> RunSteps(const TrainRequest& request, uint64_t steps, const std::function<at::Tensor()>& loss,
+                                  const ModelState& start, torch::optim::Optimizer& optimizer);
+  void Pull(const std::vector<at::Tensor>& anchors, double mu);
+  std::vector<at::Tensor> Anchors(const ModelState& start) const;
+
+  const std::shared_ptr<torch::nn::Module> network_;
+  const ModelSpec spec_;
+  std::vector<at::Tensor> weights_;  // the trainable ones, shared with network_
+  RoundOptimizer optimizer_;
+};
+
+// Steps of a round over a data set that takes `batches_per_epoch` steps.
+inline uint64_t StepsOf(const TrainingOptions& options, uint64_t batches_per_epoch) {
+  return options.local_steps > 0 ? options.local_steps : batches_per_epoch * options.local_epochs;
+}
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_CLIENT_TRAIN_TORCH_ROUND_H_
