@@ -17,7 +17,8 @@ namespace thinwire {
 class LinearLayer : public torch::nn::Module {
  public:
   LinearLayer(std::shared_ptr<MatrixKeeper> keeper, int64_t in, int64_t out, bool with_bias = true);
-  at::Tensor operator()(const at::Tensor& x) { return keeper_->Linear(x, weight_, bias_); }
+  // LibTorch multiplies a matrix by what lies in one piece in one go, and batch by batch by what does not.
+  at::Tensor operator()(const at::Tensor& x) { return keeper_->Linear(x.contiguous(), weight_, bias_); }
 
  private:
   const std::shared_ptr<MatrixKeeper> keeper_;

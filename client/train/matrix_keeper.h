@@ -39,6 +39,9 @@ class MatrixKeeper {
                                  const ConvolutionShape& shape) = 0;
   // indices int64 [...], matrix [rows, width] -> [..., width].
   virtual at::Tensor Embedding(const at::Tensor& indices, const at::Tensor& matrix) = 0;
+
+  // Between true and false, operations repeat ones of the forward pass (checkpoint.h).
+  virtual void SetRecomputing(bool /*recomputing*/) {}
 };
 
 // Ordinary parameters: the keeper holds nothing.
