@@ -13,13 +13,17 @@ await() {
     sleep 0.2
   done
 }
-status() { thinwire status --insecure --format json 2>/dev/null | sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" || true; }
+security=--insecure
+# shellcheck disable=SC2086  # flags
+status() { thinwire status $security --format json 2>/dev/null | sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" || true; }
 is() { [ "$(status "$1")" = "$2" ]; }
 restarted() { [ "$(systemctl show -P NRestarts thinwire-server)" = 1 ] && [ -n "$(status state)" ]; }
 inactive() { [ "$(systemctl is-active "$1")" = inactive ]; }
 
+# thinwire-dev, which is no service, is left out.
+services=(/root/packages/thinwire-server_*.deb /root/packages/thinwire-client_*.deb /root/packages/thinwire_*.deb)
 say "Installing under systemd"
-dpkg -i /root/packages/*.deb >/dev/null
+dpkg -i "${services[@]}" >/dev/null
 inactive thinwire-server  # it waits for its configuration
 
 sed -i 's/rounds: 100/rounds: 4/' /etc/thinwire/server.textproto
@@ -46,10 +50,41 @@ await 30 "clients end with the run" inactive thinwire-client@a
 
 say "Upgrading in place"
 before=$(systemctl show -P MainPID thinwire-server)
-dpkg -i /root/packages/*.deb >/dev/null
+dpkg -i "${services[@]}" >/dev/null
 [ "$(systemctl show -P MainPID thinwire-server)" != "$before" ]  # the new program runs
 await 20 "the upgraded server answers" is state RUN_STATE_COMPLETED
 grep -q 'rounds: 4' /etc/thinwire/server.textproto  # the operator's file is kept
+
+say "Mutual TLS"
+cd /root
+systemctl stop thinwire-server
+rm -rf certs /var/lib/thinwire-server/*
+thinwire certs init certs --server localhost >/dev/null
+thinwire certs client certs --name ward >/dev/null
+thinwire certs operator certs --name alice >/dev/null
+install_certificate() {  # WHOSE USER
+  cp -r "certs/$1" "/etc/thinwire/tls-$2"
+  chown -R "root:$2" "/etc/thinwire/tls-$2"
+  chmod 750 "/etc/thinwire/tls-$2"
+  chmod 640 "/etc/thinwire/tls-$2"/*
+}
+install_certificate server thinwire
+install_certificate client-ward thinwire-client
+tls=/etc/thinwire/tls-thinwire
+sed -i "s|^security .*|security { ca: \"$tls/ca.pem\" certificate: \"$tls/cert.pem\" key: \"$tls/key.pem\" }|
+        s/rounds: 4/rounds: 2/; s/clients: 2/clients: 1/" /etc/thinwire/server.textproto
+tls=/etc/thinwire/tls-thinwire-client
+cat >/etc/thinwire/client-ward.env <<END
+THINWIRE_SERVER=localhost:9480
+THINWIRE_SECURITY="--ca $tls/ca.pem --cert $tls/cert.pem --key $tls/key.pem"
+END
+operator=/root/certs/operator-alice
+security="--server localhost:9481 --ca $operator/ca.pem --cert $operator/cert.pem --key $operator/key.pem"
+systemctl start thinwire-server thinwire-client@ward
+await 100 "the run over mutual TLS completes" is state RUN_STATE_COMPLETED
+journalctl --no-pager -u thinwire-client@ward | grep 'client=ward ' >/dev/null || fail "the client has not the certificate's name"
+if thinwire status --insecure >/dev/null 2>&1; then fail "the server answers in plaintext"; fi
+rm -rf /etc/thinwire/tls-*  # the operator's, whom the packages leave them to
 
 say "Removing and purging while it runs"
 dpkg --remove thinwire-server thinwire-client thinwire >/dev/null
