@@ -1,0 +1,239 @@
+#include "client/train/speech_trainer.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/speech/alphabet.h"
+#include "client/speech/ctc_decoder.h"
+#include "client/train/conformer.h"
+#include "client/train/length_batches.h"
+#include "client/train/matrix_keeper.h"
+#include "client/train/model_init.h"
+#include "client/train/torch_call.h"
+#include "client/train/torch_round.h"
+#include "client/train/torch_state.h"
+#include "client/train/torch_threads.h"
+#include "client/train/training_check.h"
+#include "common/base/rng.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+using Samples = std::vector<const SpeechSample*>;
+
+// Some recordings as the model takes them.
+struct Batch {
+  at::Tensor features;  // [n, frames, width], zeros behind each recording's end
+  at::Tensor lengths;
+  at::Tensor labels;  // all of them, one recording after the other
+  std::vector<int64_t> label_counts;
+  std::vector<int64_t> output_lengths;  // frames that the model leaves
+};
+
+Batch MakeBatch(const Samples& samples, int64_t width) {
+  size_t longest = 0;
+  std::vector<int64_t> lengths, labels;
+  Batch batch;
+  for (const SpeechSample* sample : samples) {
+    longest = std::max(longest, sample->features.frames);
+    lengths.push_back(static_cast<int64_t>(sample->features.frames));
+    labels.insert(labels.end(), sample->labels.begin(), sample->labels.end());
+    batch.label_counts.push_back(static_cast<int64_t>(sample->labels.size()));
+    batch.output_lengths.push_back(static_cast<int64_t>(SubsampledFrames(sample->features.frames, 4)));
+  }
+  batch.features = at::zeros({static_cast<int64_t>(samples.size()), static_cast<int64_t>(longest), width});
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const std::vector<float>& values = samples[i]->features.values;
+    std::copy(values.begin(), values.end(), batch.features[static_cast<int64_t>(i)].data_ptr<float>());
+  }
+  batch.lengths = at::tensor(lengths, at::kLong);
+  batch.labels = at::tensor(labels, at::kLong);
+  return batch;
+}
+
+class ConformerTrainer : public SpeechTrainer {
+ public:
+  ConformerTrainer(SpeechTrainerOptions options, ConformerOptions sizes, at::Device device,
+                   std::shared_ptr<Conformer> network, ModelSpec spec, SpeechData train, SpeechData test)
+      : options_(std::move(options)),
+        sizes_(sizes),
+        device_(device),
+        network_(std::move(network)),
+        spec_(std::move(spec)),
+        train_(std::move(train)),
+        test_(std::move(test)),
+        round_(network_, spec_) {}
+
+  const ModelSpec& model() const override { return spec_; }
+  uint64_t examples() const override { return train_.samples.size(); }
+
+  absl::StatusOr<ModelState> Initialize(uint64_t seed) override {
+    return CatchTorch("making weights", [&]() -> absl::StatusOr<ModelState> {
+      const Conformer fresh(std::make_shared<PlainMatrices>(), sizes_);
+      ModelState state(spec_);
+      CopyOut(fresh, &state);
+      InitializeWeights(seed, &state);
+      return state;
+    });
+  }
+
+  absl::StatusOr<TrainResult> Train(const TrainRequest& request, ModelState* state) override {
+    TW_RETURN_IF_ERROR(CheckTrainingOptions(request.options));
+    TW_RETURN_IF_ERROR(CheckSameModel(state->spec, spec_, options_.model));
+    if (train_.samples.empty()) {
+      return absl::FailedPreconditionError("this client has no training data; give it an index and a shard");
+    }
+    return CatchTorch("training", [&] { return TrainRound(request, state); });
+  }
+
+  absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) override {
+    double loss = 0;
+    ErrorCount words;
+    TW_RETURN_IF_ERROR(WalkTestSet(state, [&](const SpeechSample& sample, const FrameScores& scores, double its_loss) {
+      loss += its_loss;
+      words += CountWordErrors(DecodeTranscript(sample.labels), DecodeTranscript(DecodeGreedy(scores)));
+    }));
+    const auto count = test_.samples.size();
+    return EvaluateResult{count, loss / static_cast<double>(count), std::max(0.0, 1 - words.rate())};
+  }
+
+  absl::StatusOr<std::vector<Transcription>> Transcribe(const ModelState& state, size_t beam) override {
+    if (beam == 0) return absl::InvalidArgumentError("a beam of 0; 1 is greedy decoding");
+    std::vector<Transcription> all;
+    TW_RETURN_IF_ERROR(WalkTestSet(state, [&](const SpeechSample& sample, const FrameScores& scores, double) {
+      const auto labels = beam == 1 ? DecodeGreedy(scores) : DecodeBeam(scores, beam).front().labels;
+      Transcription line{sample.file, sample.speaker, DecodeTranscript(sample.labels), DecodeTranscript(labels), {},
+                         {}};
+      line.words = CountWordErrors(line.reference, line.hypothesis);
+      line.characters = CountCharacterErrors(line.reference, line.hypothesis);
+      all.push_back(std::move(line));
+    }));
+    return all;
+  }
+
+ private:
+  using Visitor = std::function<void(const SpeechSample&, const FrameScores&, double loss)>;
+
+  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, ModelState* state) {
+    std::vector<size_t> lengths;
+    for (const SpeechSample& sample : train_.samples) lengths.push_back(sample.features.frames);
+    LengthBatches order(std::move(lengths), request.options.batch_size, request.seed);
+    network_->Seed(DeriveKey({request.seed, KeyWord("dropout")}));
+    uint64_t step = 0;
+    const auto loss = [&] { return LossOf(order.Next(), DeriveKey({request.seed, KeyWord("augment"), step++})); };
+    TW_ASSIGN_OR_RETURN(const double mean,
+                        round_.Train(request, StepsOf(request.options, order.batches_per_epoch()), loss, state));
+    return TrainResult{train_.samples.size(), mean};
+  }
+
+  at::Tensor LossOf(absl::Span<const uint32_t> indices, uint64_t seed) {
+    Samples samples;
+    for (const uint32_t index : indices) samples.push_back(&train_.samples[index]);
+    Batch batch = MakeBatch(samples, sizes_.features);
+    if (options_.augment) Augment(samples, seed, &batch);
+    return LossesOf(batch, Forward(batch)).mean();
+  }
+
+  void Augment(const Samples& samples, uint64_t seed, Batch* batch) const {
+    for (size_t i = 0; i < samples.size(); ++i) {
+      float* values = batch->features[static_cast<int64_t>(i)].data_ptr<float>();
+      MaskFeatures(options_.masks, DeriveKey({seed, i}), static_cast<size_t>(sizes_.features),
+                   absl::MakeSpan(values, samples[i]->features.values.size()));
+    }
+  }
+
+  at::Tensor Forward(const Batch& batch) {
+    return network_->Forward(batch.features.to(device_), batch.lengths.to(device_)).scores;
+  }
+
+  // One number for each recording.
+  at::Tensor LossesOf(const Batch& batch, const at::Tensor& scores) const {
+    return at::ctc_loss(scores.transpose(0, 1), batch.labels.to(device_), batch.output_lengths, batch.label_counts,
+                        kBlankLabel, at::Reduction::None);
+  }
+
+  // Calls `visit` for each recording of the test set, in its order.
+  absl::Status WalkTestSet(const ModelState& state, const Visitor& visit) {
+    if (test_.samples.empty()) {
+      return absl::FailedPreconditionError(
+          "this client has no test data, so it cannot evaluate; give it an index with a test set");
+    }
+    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
+    return CatchTorch("evaluating", [&] {
+      at::NoGradGuard no_grad;
+      round_.Load(state);
+      for (size_t first = 0; first < test_.samples.size(); first += options_.evaluation_batch) {
+        VisitBatch(first, std::min<size_t>(first + options_.evaluation_batch, test_.samples.size()), visit);
+      }
+      return absl::OkStatus();
+    });
+  }
+
+  void VisitBatch(size_t first, size_t last, const Visitor& visit) {
+    Samples samples;
+    for (size_t i = first; i < last; ++i) samples.push_back(&test_.samples[i]);
+    const Batch batch = MakeBatch(samples, sizes_.features);
+    const at::Tensor scores = Forward(batch);
+    const at::Tensor losses = LossesOf(batch, scores).cpu();
+    const at::Tensor values = scores.cpu().contiguous();
+    for (size_t i = 0; i < samples.size(); ++i) {
+      const auto at = static_cast<int64_t>(i);
+      const auto count = static_cast<size_t>(batch.output_lengths[i] * sizes_.labels);
+      const FrameScores own{absl::MakeConstSpan(values[at].data_ptr<float>(), count),
+                            static_cast<size_t>(sizes_.labels)};
+      visit(*samples[i], own, losses[at].item<double>());
+    }
+  }
+
+  const SpeechTrainerOptions options_;
+  const ConformerOptions sizes_;
+  const at::Device device_;
+  const std::shared_ptr<Conformer> network_;
+  const ModelSpec spec_;
+  const SpeechData train_, test_;
+  TorchRound round_;
+};
+
+absl::StatusOr<int64_t> WidthOf(const SpeechData& train, const SpeechData& test) {
+  if (train.samples.empty() && test.samples.empty()) {
+    return absl::InvalidArgumentError("a trainer needs training data, test data or both; both are empty");
+  }
+  const SpeechData& some = train.samples.empty() ? test : train;
+  for (const SpeechData* data : {&train, &test}) {
+    for (const SpeechSample& sample : data->samples) {
+      if (sample.features.width == some.width && sample.features.frames > 0) continue;
+      return absl::InvalidArgumentError(absl::StrCat(sample.file, " has ", sample.features.frames, " frames of ",
+                                                     sample.features.width, " features, expected a width of ",
+                                                     some.width, "; load all data by the same rules"));
+    }
+  }
+  return some.width;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeSpeechTrainer(const SpeechTrainerOptions& options, SpeechData train,
+                                                                 SpeechData test) {
+  TW_RETURN_IF_ERROR(ConfigureTorchThreads(options.threads));
+  if (options.evaluation_batch == 0) return absl::InvalidArgumentError("evaluation_batch is 0, it must be at least 1");
+  TW_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
+  TW_ASSIGN_OR_RETURN(ConformerOptions sizes, ConformerNamed(options.model));
+  TW_ASSIGN_OR_RETURN(sizes.features, WidthOf(train, test));
+  sizes.labels = kSpeechLabels;
+  sizes.dropout = options.dropout;
+  TW_RETURN_IF_ERROR(CheckConformer(sizes));
+  return CatchTorch(absl::StrCat("building model '", options.model, "'"),
+                    [&]() -> absl::StatusOr<std::unique_ptr<SpeechTrainer>> {
+                      auto network = std::make_shared<Conformer>(std::make_shared<PlainMatrices>(), sizes);
+                      TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
+                      network->to(device);
+                      return std::make_unique<ConformerTrainer>(options, sizes, device, std::move(network),
+                                                                std::move(spec), std::move(train), std::move(test));
+                    });
+}
+
+}  // namespace thinwire

@@ -1,0 +1,54 @@
+// Trains and evaluates speech recognisers, Conformers with CTC, with LibTorch. No LibTorch in this header.
+#ifndef THINWIRE_CLIENT_TRAIN_SPEECH_TRAINER_H_
+#define THINWIRE_CLIENT_TRAIN_SPEECH_TRAINER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/session/trainer.h"
+#include "client/speech/error_rate.h"
+#include "client/speech/features.h"
+#include "client/speech/speech_data.h"
+#include "client/train/conformer_options.h"
+
+namespace thinwire {
+
+struct SpeechTrainerOptions {
+  std::string model = "conformer-xs";  // one of ConformerNames()
+  double dropout = 0.1;
+  bool augment = true;  // mask features while training, by `masks`
+  MaskRule masks;
+  std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
+  int threads = 1;             // for the whole process; with more than 1 results may differ from run to run
+  uint32_t evaluation_batch = 32;
+};
+
+// What a model writes for one recording of the test set.
+struct Transcription {
+  std::string file, speaker;
+  std::string reference, hypothesis;
+  ErrorCount words, characters;
+};
+
+class SpeechTrainer : public Trainer {
+ public:
+  // In the order of the test set. beam 1 is greedy decoding, as Evaluate's.
+  virtual absl::StatusOr<std::vector<Transcription>> Transcribe(const ModelState& state, size_t beam) = 0;
+};
+
+// A trainer for features of the data's width: `train` for the role of trainer, `test` for the role of evaluator; either
+// may be without samples, if not both. The loss is CTC's, in nats per utterance. Evaluate's accuracy is 1 - word error
+// rate, and 0 where there are more errors than words.
+//
+// Else as MakeTorchTrainer says of image classifiers: order and names of the model's tensors, weights from seeds, same
+// bits for the same request, momentum and moments, errors.
+absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeSpeechTrainer(const SpeechTrainerOptions& options, SpeechData train,
+                                                                 SpeechData test);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_CLIENT_TRAIN_SPEECH_TRAINER_H_
