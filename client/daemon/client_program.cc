@@ -77,9 +77,9 @@ ClientExit RunSession(const ClientFlags& flags, const StateFolder& state, Traine
   const SessionSummary summary = session.Run();
   const ClientExit code = ExitFor(summary);
   spdlog::log(code == ClientExit::kOk ? spdlog::level::info : spdlog::level::err,
-              "end reason=\"{}\" delivered={} failed={} down=\"{}\" up=\"{}\" exit={}", summary.reason,
-              summary.delivered, summary.failed, DescribeBytes(summary.bytes_down), DescribeBytes(summary.bytes_up),
-              static_cast<int>(code));
+              "end reason=\"{}\" delivered={} failed={} down=\"{}\" up=\"{}\" down_bytes={} up_bytes={} exit={}",
+              summary.reason, summary.delivered, summary.failed, DescribeBytes(summary.bytes_down),
+              DescribeBytes(summary.bytes_up), summary.bytes_down, summary.bytes_up, static_cast<int>(code));
   return code;
 }
 

@@ -10,10 +10,9 @@
 namespace thinwire {
 namespace {
 
-// Before any rate is known. A message is only seen whole: one of this size passes within the stall limit even at 2
-// kB/s.
-constexpr size_t kFirstDownChunk = 64 * 1024;
-constexpr size_t kFirstUpChunk = 16 * 1024;
+// Before any rate is known. A message is only seen whole: one of this size passes within the stall limit even at 1
+// kB/s, and what has arrived of it when a connection breaks comes again.
+constexpr size_t kFirstChunk = 16 * 1024;
 constexpr uint64_t kCommitBytesPerSecond = 4 << 20;
 
 void SetTimeout(absl::Duration timeout, grpc::ClientContext* context) {
@@ -34,8 +33,8 @@ GrpcFederationApi::GrpcFederationApi(ChannelFactory make_channel, std::string cl
     : connection_(std::move(make_channel)),
       client_id_(std::move(client_id)),
       timeouts_(timeouts),
-      down_(kFirstDownChunk),
-      up_(kFirstUpChunk) {}
+      down_(kFirstChunk),
+      up_(kFirstChunk) {}
 
 template <typename Request, typename Response>
 absl::Status GrpcFederationApi::CallWith(grpc::ClientContext* context,

@@ -239,7 +239,7 @@ TEST_F(GrpcFederationApiTest, ADownloadOfSeveralMegabytesArrivesWholeFromItsOffs
   EXPECT_EQ(asked.client_id(), "client-1");
   EXPECT_EQ(asked.offset(), 1000u);
   EXPECT_EQ(asked.payload_id(), std::string(Ref(0).id.AsBytes()));
-  EXPECT_EQ(asked.max_chunk_bytes(), 64u * 1024);  // while no rate is known
+  EXPECT_EQ(asked.max_chunk_bytes(), 16u * 1024);  // while no rate is known
 }
 
 TEST_F(GrpcFederationApiTest, ASinksErrorEndsTheDownloadAndIsReturned) {
