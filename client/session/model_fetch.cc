@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/session/payload_decode.h"
 #include "common/base/status_macros.h"
 
 namespace thinwire {
@@ -22,7 +21,9 @@ absl::Status CheckSize(const PayloadRef& ref, const ModelSpec& spec, Representat
 }  // namespace
 
 absl::Status ModelFetcher::Fetch(const Assignment& assignment, const ModelSpec& spec, const CodecSpec& downlink,
-                                 const PayloadDownloader::ProgressFn& progress) {
+                                 Form form, const PayloadDownloader::ProgressFn& progress) {
+  source_.reset();
+  frozen_.reset();
   base_.reset();
   std::vector<Digest> wanted = {assignment.model.id};
   TW_RETURN_IF_ERROR(CheckSize(assignment.model, spec, Representation::kModel, downlink));
@@ -31,18 +32,17 @@ absl::Status ModelFetcher::Fetch(const Assignment& assignment, const ModelSpec& 
     wanted.push_back(assignment.frozen->id);
   }
   TW_RETURN_IF_ERROR(downloader_.KeepOnly(wanted));
-  std::optional<PayloadReader> frozen;
   if (assignment.frozen) {
-    TW_ASSIGN_OR_RETURN(frozen, Open(*assignment.frozen, spec, progress));
+    TW_ASSIGN_OR_RETURN(frozen_, Open(*assignment.frozen, spec, progress));
   }
   TW_ASSIGN_OR_RETURN(base_, Open(assignment.model, spec, progress));
-  absl::Status decoded = Decode(frozen, spec);
-  if (decoded.code() != absl::StatusCode::kDataLoss) return decoded;
+  absl::Status taken = Take(spec, form);
+  if (taken.code() != absl::StatusCode::kDataLoss) return taken;
   TW_RETURN_IF_ERROR(downloader_.CutToIntactPrefix(assignment.model));
   if (assignment.frozen) {
     TW_RETURN_IF_ERROR(downloader_.CutToIntactPrefix(*assignment.frozen));
   }
-  return decoded;
+  return taken;
 }
 
 absl::StatusOr<PayloadReader> ModelFetcher::Open(const PayloadRef& ref, const ModelSpec& spec,
@@ -55,9 +55,16 @@ absl::StatusOr<PayloadReader> ModelFetcher::Open(const PayloadRef& ref, const Mo
   return reader;
 }
 
-absl::Status ModelFetcher::Decode(const std::optional<PayloadReader>& frozen, const ModelSpec& spec) {
+absl::Status ModelFetcher::Take(const ModelSpec& spec, Form form) {
+  const PayloadReader* const frozen = frozen_ ? &*frozen_ : nullptr;
+  if (form == Form::kSource) {
+    TW_RETURN_IF_ERROR(CheckModel(*base_, frozen, spec));
+    spec_ = spec;
+    source_.emplace(spec_, *base_, frozen);
+    return absl::OkStatus();
+  }
   if (state_.spec != spec || state_.floats.empty()) state_ = ModelState(spec);
-  return DecodeModel(*base_, frozen ? &*frozen : nullptr, &state_);
+  return DecodeModel(*base_, frozen, &state_);
 }
 
 }  // namespace thinwire

@@ -1,4 +1,4 @@
-// An assignment's model from the server into memory: payloads fetched, checked, decoded into R.
+// An assignment's model from the server: payloads fetched, checked, and decoded into memory or read block by block.
 #ifndef THINWIRE_CLIENT_SESSION_MODEL_FETCH_H_
 #define THINWIRE_CLIENT_SESSION_MODEL_FETCH_H_
 
@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/session/federation_api.h"
+#include "client/session/payload_decode.h"
 #include "client/session/payload_download.h"
 #include "common/codec/payload.h"
 #include "common/tensor/model_state.h"
@@ -20,24 +21,30 @@ class ModelFetcher {
   // `api` must outlive it.
   ModelFetcher(const std::string& directory, FederationApi* api) : downloader_(directory, api) {}
 
-  // Afterwards state() holds R and base() reads its payload. Errors: those of PayloadDownloader::Fetch and DecodeModel;
+  // What Fetch leaves beside base(): R in memory, in state(), or R block by block, in source().
+  enum class Form { kState, kSource };
+
+  // Afterwards base() reads R's payload. Errors: those of PayloadDownloader::Fetch and DecodeModel;
   // INVALID_ARGUMENT if a payload claims more bytes than a model of this shape can have. After DATA_LOSS the damaged
   // bytes are dropped: trying again fetches only them and what follows.
-  absl::Status Fetch(const Assignment& assignment, const ModelSpec& spec, const CodecSpec& downlink,
+  absl::Status Fetch(const Assignment& assignment, const ModelSpec& spec, const CodecSpec& downlink, Form form,
                      const PayloadDownloader::ProgressFn& progress);
 
   ModelState& state() { return state_; }
+  BlockSource& source() { return *source_; }
   const PayloadReader& base() const { return *base_; }
   uint64_t bytes_received() const { return downloader_.bytes_received(); }
 
  private:
   absl::StatusOr<PayloadReader> Open(const PayloadRef& ref, const ModelSpec& spec,
                                      const PayloadDownloader::ProgressFn& progress);
-  absl::Status Decode(const std::optional<PayloadReader>& frozen, const ModelSpec& spec);
+  absl::Status Take(const ModelSpec& spec, Form form);
 
   PayloadDownloader downloader_;
   ModelState state_;
-  std::optional<PayloadReader> base_;
+  ModelSpec spec_;  // of source_
+  std::optional<PayloadReader> base_, frozen_;
+  std::optional<ModelSource> source_;
 };
 
 }  // namespace thinwire

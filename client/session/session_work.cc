@@ -76,8 +76,9 @@ bool ClientSession::Fetch(const Assignment& assignment) {
     steps_.NoteProgress();
     progress_.Transfer(start, done, total);
   };
+  const auto form = parts_.trainer->streaming() != nullptr ? ModelFetcher::Form::kSource : ModelFetcher::Form::kState;
   const StepOutcome outcome = steps_.Run(
-      SessionStep::kDownload, [&] { return model_.Fetch(assignment, *spec_, run_.plan.downlink, progress); });
+      SessionStep::kDownload, [&] { return model_.Fetch(assignment, *spec_, run_.plan.downlink, form, progress); });
   if (outcome != StepOutcome::kDone) Abandon(assignment, outcome);
   return outcome == StepOutcome::kDone;
 }
@@ -103,7 +104,10 @@ absl::StatusOr<TrainResult> ClientSession::RunTrainer(const Assignment& assignme
   request.seed = assignment.seed;
   request.progress = [this](const std::string& line) { progress_.Update(line); };
   request.cancelled = [this] { return steps_.stopping(); };
-  return parts_.trainer->Train(request, &model_.state());
+  request.held = run_.plan.downlink;
+  StreamingTrainer* const streaming = parts_.trainer->streaming();
+  return streaming != nullptr ? streaming->Train(request, model_.source())
+                              : parts_.trainer->Train(request, &model_.state());
 }
 
 absl::StatusOr<PendingUpdate> ClientSession::EncodeTrained(const Assignment& assignment, const TrainResult& result,
@@ -114,7 +118,10 @@ absl::StatusOr<PendingUpdate> ClientSession::EncodeTrained(const Assignment& ass
   update.examples = result.examples;
   update.train_loss = result.loss;
   update.train_time = train_time;
-  TW_ASSIGN_OR_RETURN(update.payload, EncodeUpdate(run_.plan, model_.state(), model_.base(), update.path));
+  StreamingTrainer* const streaming = parts_.trainer->streaming();
+  ModelStateSource state(model_.state());
+  BlockSource& trained = streaming != nullptr ? streaming->trained() : state;
+  TW_ASSIGN_OR_RETURN(update.payload, EncodeUpdate(run_.plan, *spec_, trained, model_.base(), update.path));
   TW_RETURN_IF_ERROR(pending_.Save(assignment, update));
   return update;
 }
@@ -179,7 +186,9 @@ void ClientSession::NoteVerdict(const UpdateStatus& verdict) {
 void ClientSession::Evaluate(const Assignment& assignment) {
   if (!Fetch(assignment)) return;
   progress_.Begin(SessionState::kEvaluating, Describe(assignment));
-  const absl::StatusOr<EvaluateResult> result = parts_.trainer->Evaluate(model_.state());
+  StreamingTrainer* const streaming = parts_.trainer->streaming();
+  const absl::StatusOr<EvaluateResult> result =
+      streaming != nullptr ? streaming->Evaluate(model_.source()) : parts_.trainer->Evaluate(model_.state());
   if (steps_.stopping()) return EndBy(StepOutcome::kStopped);
   if (!result.ok()) return Fail(assignment, result.status());
   progress_.Begin(SessionState::kReporting, absl::StrCat("version ", assignment.version, ", loss ", result->loss,

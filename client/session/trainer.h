@@ -8,6 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/codec/codec_spec.h"
+#include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
 #include "common/tensor/model_state.h"
 
@@ -34,6 +36,7 @@ struct TrainRequest {
   TrainingOptions options;
   uint32_t round = 0;
   uint64_t seed = 0;  // of this client in this round; the same seed and model give the same result
+  CodecSpec held;     // how the plan's downlink codes weights: what a StreamingTrainer may hold them as
   // Called now and then with a line such as "step 30 of 188"; may be empty.
   std::function<void(const std::string&)> progress;
   // Polled between steps; true means stop early with CANCELLED. May be empty.
@@ -51,6 +54,18 @@ struct EvaluateResult {
   double accuracy = 0;  // 0..1
 };
 
+// A trainer that takes and gives models block by block and holds their weights in a form of its own, so that no copy in
+// full precision need ever be in memory. Called from one thread at a time. Blocks are those of kBlockValues values.
+class StreamingTrainer {
+ public:
+  virtual ~StreamingTrainer() = default;
+  // Trains what `start` gives. Errors of `start` are returned as they are.
+  virtual absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) = 0;
+  // What the last Train that went well has left, until the next call.
+  virtual BlockSource& trained() = 0;
+  virtual absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model) = 0;
+};
+
 // Called from one thread at a time.
 class Trainer {
  public:
@@ -64,6 +79,8 @@ class Trainer {
   // Trains `state` in place. On error `state` is unspecified.
   virtual absl::StatusOr<TrainResult> Train(const TrainRequest& request, ModelState* state) = 0;
   virtual absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) = 0;
+  // If not null, a session calls this one's Train and Evaluate, not the two above. Lives as long as the trainer.
+  virtual StreamingTrainer* streaming() { return nullptr; }
 };
 
 }  // namespace thinwire

@@ -6,27 +6,26 @@
 namespace thinwire {
 
 absl::Status DeltaSource::ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) {
-  if (spec_.tensors()[tensor].role != TensorRole::kTrainable) return trained_.ReadFloats(tensor, first, out);
+  if (spec_.tensors()[tensor].role != TensorRole::kTrainable) return trained_->ReadFloats(tensor, first, out);
   block_.resize(out.size());
   TW_RETURN_IF_ERROR(base_.ReadFloats(tensor, first, absl::MakeSpan(block_)));
-  TW_RETURN_IF_ERROR(trained_.ReadFloats(tensor, first, out));
+  TW_RETURN_IF_ERROR(trained_->ReadFloats(tensor, first, out));
   for (size_t i = 0; i < out.size(); ++i) out[i] -= block_[i];
   return absl::OkStatus();
 }
 
 absl::Status DeltaSource::ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) {
-  return trained_.ReadInts(tensor, first, out);
+  return trained_->ReadInts(tensor, first, out);
 }
 
-absl::StatusOr<PayloadRef> EncodeUpdate(const ExchangePlan& plan, const ModelState& trained, const PayloadReader& base,
-                                        const std::string& path) {
+absl::StatusOr<PayloadRef> EncodeUpdate(const ExchangePlan& plan, const ModelSpec& spec, BlockSource& trained,
+                                        const PayloadReader& base, const std::string& path) {
   const EncodeOptions options{plan.uplink_representation, plan.uplink, base.ref().id};
   if (plan.uplink_representation == Representation::kDelta) {
-    DeltaSource source(trained, base);
-    return EncodePayload(trained.spec, options, source, path);
+    DeltaSource source(spec, &trained, base);
+    return EncodePayload(spec, options, source, path);
   }
-  ModelStateSource source(trained);
-  return EncodePayload(trained.spec, options, source, path);
+  return EncodePayload(spec, options, trained, path);
 }
 
 absl::StatusOr<PayloadRef> EncodeInitialModel(const ModelState& state, const std::string& path) {

@@ -15,26 +15,26 @@ namespace thinwire {
 
 // What a delta carries: for trainable tensors m - R, R decoded block by block from its payload file, so that no second
 // copy of the model is in memory; for buffers the values themselves.
-// Thread-compatible; both must outlive it and not change, and `base` was decoded before: its hashes are not checked
+// Thread-compatible; all must outlive it and not change, and `base` was decoded before: its hashes are not checked
 // again.
 class DeltaSource : public BlockSource {
  public:
-  DeltaSource(const ModelState& trained, const PayloadReader& base)
-      : spec_(trained.spec), trained_(trained), base_(base, SegmentCheck::kFrameOnly) {}
+  DeltaSource(const ModelSpec& spec, BlockSource* trained, const PayloadReader& base)
+      : spec_(spec), trained_(trained), base_(base, SegmentCheck::kFrameOnly) {}
   absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) override;
   absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) override;
 
  private:
   const ModelSpec& spec_;
-  ModelStateSource trained_;
+  BlockSource* const trained_;
   PayloadSource base_;
   std::vector<float> block_;  // of R
 };
 
 // Writes the update that `plan` asks for to `path` (not synced); its manifest names `base` as R. INVALID_ARGUMENT,
 // naming the tensor, for NaN or infinity.
-absl::StatusOr<PayloadRef> EncodeUpdate(const ExchangePlan& plan, const ModelState& trained, const PayloadReader& base,
-                                        const std::string& path);
+absl::StatusOr<PayloadRef> EncodeUpdate(const ExchangePlan& plan, const ModelSpec& spec, BlockSource& trained,
+                                        const PayloadReader& base, const std::string& path);
 
 // Writes fresh weights as an FP32 model without a base. INVALID_ARGUMENT also if there are frozen tensors.
 absl::StatusOr<PayloadRef> EncodeInitialModel(const ModelState& state, const std::string& path);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,46 @@ class RecordingObserver : public SessionObserver {
   Mutex mutex_;
 };
 
+// Gives a trainer of whole models the other seam.
+class StreamingAdapter : public StreamingTrainer {
+ public:
+  StreamingAdapter(Trainer* trainer, const ModelSpec* spec) : trainer_(trainer), spec_(spec) {}
+  absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) override {
+    const absl::Status read = Read(start);
+    if (!read.ok()) return read;
+    return trainer_->Train(request, &state_);
+  }
+  BlockSource& trained() override { return *source_; }
+  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model) override {
+    const absl::Status read = Read(model);
+    if (!read.ok()) return read;
+    return trainer_->Evaluate(state_);
+  }
+
+ private:
+  absl::Status Read(BlockSource& source) {
+    state_ = ModelState(*spec_);
+    source_.emplace(state_);
+    for (uint32_t tensor = 0; tensor < state_.floats.size(); ++tensor) {
+      const uint64_t count = spec_->tensors()[tensor].count();
+      for (uint64_t block = 0; block < BlockCount(count); ++block) {
+        const uint64_t first = block * kBlockValues;
+        const absl::Status status =
+            spec_->tensors()[tensor].dtype == DataType::kFloat32
+                ? source.ReadFloats(tensor, first, {&state_.floats[tensor][first], BlockSize(count, block)})
+                : source.ReadInts(tensor, first, {&state_.ints[tensor][first], BlockSize(count, block)});
+        if (!status.ok()) return status;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  Trainer* const trainer_;
+  const ModelSpec* const spec_;
+  ModelState state_;
+  std::optional<ModelStateSource> source_;
+};
+
 // Adds `step` to every trainable value and 1 to every buffer.
 class FakeTrainer : public Trainer {
  public:
@@ -129,6 +170,10 @@ class FakeTrainer : public Trainer {
     started_from.push_back(state);
     return EvaluateResult{100, 0.5, 0.75};
   }
+  StreamingTrainer* streaming() override { return adapter ? &*adapter : nullptr; }
+
+  // From here on models come and go block by block; `spec` must outlive the trainer.
+  void Stream(const ModelSpec* spec) { adapter.emplace(this, spec); }
 
   ModelSpec own_model, initial_model;
   float step = 0.5f;
@@ -136,6 +181,7 @@ class FakeTrainer : public Trainer {
   std::function<void(const TrainRequest&)> on_train;
   std::vector<TrainRequest> requests;
   std::vector<ModelState> started_from;
+  std::optional<StreamingAdapter> adapter;
 };
 
 }  // namespace thinwire

@@ -89,7 +89,8 @@ TEST_F(UpdateFilesTest, AModelThatDidNotMoveGivesADeltaOfZeros) {
   ASSERT_THAT(PayloadDownloader(state->download_directory(), &api).Fetch(assignment.model, nullptr), IsOk());
   const std::string path = JoinPath(state->download_directory(), assignment.model.id.Hex() + ".payload");
   ASSERT_OK_AND_ASSIGN(const PayloadReader base, PayloadReader::Open(path, assignment.model, model.spec));
-  DeltaSource source(model, base);
+  ModelStateSource trained(model);
+  DeltaSource source(model.spec, &trained, base);
   std::vector<float> block(100, 1.0f);
   ASSERT_THAT(source.ReadFloats(0, kBlockValues, absl::MakeSpan(block)), IsOk());
   EXPECT_EQ(block, std::vector<float>(100, 0.0f));
