@@ -137,7 +137,12 @@ void RunDriver::ExpireLeases(Monotonic now) {
 void RunDriver::Checkpoint(Monotonic now) {
   next_checkpoint_ = now + kCheckpointEvery;
   const absl::Status status = record_.Checkpoint(coordinator_.Status(now), coordinator_.TimeLeft(now));
-  if (!status.ok()) Break(status);
+  if (absl::IsResourceExhausted(status)) {
+    // All that is lost is some of the round's time, should the server die before there is room again.
+    spdlog::error("checkpoint not written error=\"{}\"", status.ToString());
+  } else if (!status.ok()) {
+    Break(status);
+  }
 }
 
 void RunDriver::Arm() {
@@ -151,10 +156,17 @@ void RunDriver::Break(const absl::Status& status) {
   if (broken_) return;
   broken_ = true;
   admission_ = absl::UnavailableError("the server cannot go on: back off and come back");
-  spdlog::critical("the run cannot go on, its state is as of the last commit error=\"{}\"", status.ToString());
+  spdlog::critical(
+      "the run cannot go on, nothing that was acknowledged is lost: mend this, then start the server again "
+      "error=\"{}\"",
+      status.ToString());
   for (const std::string& client : held_.Clients()) held_.Answer(client, admission_);
   parts_.uploads->EndAll(admission_);
   observer_.broken(status);
+}
+
+void RunDriver::BreakLater(const absl::Status& status) {
+  mailbox_.Run([this, status] { Break(status); });
 }
 
 void RunDriver::Hold(HeldCall call) {

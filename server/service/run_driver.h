@@ -90,6 +90,8 @@ class RunDriver {
   void Checkpoint(Monotonic now);
   void Arm();
   void Break(const absl::Status& status);
+  // From any thread.
+  void BreakLater(const absl::Status& status);
 
   // run_driver_effects.cc: one per effect; the journal has been written.
   void CarryOut(const OpenRound& effect);

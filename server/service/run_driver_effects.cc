@@ -34,6 +34,12 @@ std::string UpperCase(RunState state) {
   return name;
 }
 
+// The disk or the state directory is at fault, not the update or the round: what was acknowledged is not given up for
+// that. A restart does the work again from the files.
+bool IsStorageFault(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status) || absl::IsInternal(status);
+}
+
 }  // namespace
 
 void RunDriver::CarryOut(const OpenRound& effect) {
@@ -91,6 +97,7 @@ void RunDriver::CarryOut(const Fold& effect) {
     const absl::StatusOr<FoldReport> report = work->Fold(update, parts_.spool->PathOf(update.spool_file));
     parts_.metrics->ObserveFold(parts_.clock->Now() - start);
     const std::string& id = update.assignment.id;
+    if (absl::IsInternal(report.status())) return BreakLater(report.status());
     if (!report.ok()) return Post(AssignmentFailed{id, absl::StrCat("bad update: ", report.status().message())});
     parts_.metrics->SetBitsPerParameter(Direction::kUp, BitsPerParameter(update.payload));
     spdlog::debug("folded assignment={} examples={} norm={:.6g} clipped={}", id, update.examples, report->norm,
@@ -117,6 +124,7 @@ void RunDriver::CarryOut(const PublishInitial& effect) {
     const absl::StatusOr<VersionRow> version =
         parts_.models->ImportPayload(parts_.spool->PathOf(update.spool_file), update.payload, *spec, id);
     parts_.metrics->ObservePublish(parts_.clock->Now() - start);
+    if (IsStorageFault(version.status())) return BreakLater(version.status());
     if (!version.ok()) return Post(AssignmentFailed{id, absl::StrCat("bad update: ", version.status().message())});
     mailbox_.Run([this, version = *version, id] { Published(version, {id}); });
   });
@@ -154,6 +162,7 @@ void RunDriver::CarryOut(const CloseRound& effect) {
     const absl::StatusOr<VersionRow> version = parts_.models->Publish(request);
     work.reset();  // before the next round's sum takes its place
     parts_.metrics->ObservePublish(parts_.clock->Now() - start);
+    if (IsStorageFault(version.status())) return BreakLater(version.status());
     if (!version.ok()) return Post(PublishFailed{std::string(version.status().message())});
     mailbox_.Run([this, version = *version, folded = std::move(request.folded)] { Published(version, folded); });
   });

@@ -73,6 +73,10 @@ void UploadReactor::Conclude(const Outcome& outcome) {
 
 void UploadReactor::FinishLocked(const Outcome& outcome) {
   finished_ = true;
+  if (upload_ != nullptr && (absl::IsResourceExhausted(outcome.status()) || absl::IsInternal(outcome.status()))) {
+    spdlog::error("upload not stored assignment={} client={} received={} error=\"{}\"", header_.assignment_id(),
+                  header_.client_id(), upload_->received(), outcome.status().ToString());
+  }
   if (outcome.ok()) {
     bool owned = false;
     grpc::SerializationTraits<v1::UploadResponse>::Serialize(*outcome, response_, &owned);
@@ -180,6 +184,9 @@ UploadReactor::Outcome UploadReactor::Receive(const std::string& file) {
   update.train_loss = header_.train_loss();
   update.train_time = FromProto(header_.train_time()).value_or(absl::ZeroDuration());
   const absl::StatusOr<UpdateRow> row = parts_->run->journal->ReceiveUpdate(update);
+  // The journal could not take it down, e.g. on a full disk: the file stays, and the client asks again without sending
+  // it once more.
+  if (!row.ok() && !absl::IsNotFound(row.status())) return row.status();
   if (!row.ok() || row->assignment.state != AssignmentState::kReceived) {
     const absl::Status discarded = parts_->run->spool->Discard(update.assignment.id);
     if (!discarded.ok())

@@ -190,6 +190,13 @@ absl::Status Journal::RevokeVersion(uint64_t version, const std::string& reason)
       query.Bind(static_cast<int>(RoundState::kFailed)).Bind(reason).Bind(version);
       TW_RETURN_IF_ERROR(query.Run());
     }
+    {
+      Query query(db, "UPDATE rounds SET state = ?1, reason = ?2 WHERE base_version = ?3 AND state NOT IN (?4, ?5)");
+      query.Bind(static_cast<int>(RoundState::kFailed))
+          .Bind(absl::StrCat("started from a version that is gone: ", reason));
+      query.Bind(version).Bind(static_cast<int>(RoundState::kPublished)).Bind(static_cast<int>(RoundState::kFailed));
+      TW_RETURN_IF_ERROR(query.Run());
+    }
     Query query(db, "DELETE FROM evaluations WHERE version = ?1");
     query.Bind(version);
     TW_RETURN_IF_ERROR(query.Run());

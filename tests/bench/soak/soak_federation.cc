@@ -15,7 +15,7 @@ namespace thinwire {
 namespace {
 
 constexpr uint64_t kLongestLifeMs = 400;   // of a server, from its exec to its kill
-constexpr uint64_t kLongestPauseMs = 120;  // between two kills of clients
+constexpr uint64_t kLongestPauseMs = 500;  // between two kills of clients
 constexpr uint64_t kMostPassages = 12;     // of a fail-point before it kills
 constexpr absl::Duration kProgress = absl::Seconds(60);
 

@@ -297,6 +297,21 @@ TEST_F(JournalTest, ARevokedVersionTakesItsEvaluationsAndFailsItsRound) {
   EXPECT_THAT(journal_->FindEvaluation(4), IsOkAndHolds(testing::Eq(std::nullopt)));
 }
 
+TEST_F(JournalTest, ARevokedVersionFailsTheOpenRoundThatStartedFromIt) {
+  RoundRow made = Round(4, RoundState::kPublished);
+  made.version = 4;
+  ASSERT_THAT(journal_->Publish(Version(3), std::nullopt, {}), IsOk());
+  ASSERT_THAT(journal_->Publish(Version(4), made, {}), IsOk());
+  RoundRow open = Round(5, RoundState::kTraining);
+  open.base_version = 4;
+  ASSERT_THAT(journal_->PutRound(open), IsOk());
+  ASSERT_THAT(journal_->RevokeVersion(4, "damaged"), IsOk());
+  ASSERT_OK_AND_ASSIGN(const std::optional<RoundRow> last, journal_->LastRound());
+  EXPECT_EQ(last->round, 5u);
+  EXPECT_EQ(last->state, RoundState::kFailed);
+  EXPECT_THAT(last->reason, HasSubstr("a version that is gone: damaged"));
+}
+
 TEST_F(JournalTest, EvaluationsAreOnePerClientAndWeightedByExamples) {
   ASSERT_THAT(journal_->PutEvaluation({1, "a", 100, 2.0, 0.5}), IsOk());
   ASSERT_THAT(journal_->PutEvaluation({1, "a", 999, 9.0, 0.9}), IsOk());
