@@ -32,7 +32,8 @@ absl::Status ErrnoStatus(absl::string_view what, const std::string& path, int er
     case EACCES:
     case EPERM:
     case EROFS:
-      return absl::PermissionDeniedError(message);
+      return absl::PermissionDeniedError(
+          absl::StrCat(message, "; check owner, permissions and mount options, the user here is ", ::geteuid()));
     default:
       return absl::InternalError(message);
   }

@@ -21,10 +21,6 @@ namespace {
 // With --exit-when-done: how long clients that have not heard of the end are waited for.
 constexpr absl::Duration kFarewell = absl::Seconds(15);
 
-std::string EndpointsPath(const ServerConfig& config) {
-  return JoinPath(config.proto.storage().directory(), "endpoints.json");
-}
-
 absl::Status WriteEndpoints(const ServerConfig& config, const ServerEndpoints& endpoints) {
   const nlohmann::json json = {{"federation", endpoints.federation},
                                {"control", endpoints.control},
@@ -79,9 +75,6 @@ absl::StatusOr<ServerConfig> EffectiveConfiguration(const CommandLine& flags) {
 int RunDaemon(const CommandLine& flags, const ServerConfig& config) {
   ExitEvents events;  // before any thread is started
   spdlog::info("configuration file={} effective=\n{}", flags.config, EffectiveConfig(config));
-  // Whoever waits for the file must not find an old one.
-  absl::Status status = RemoveFile(EndpointsPath(config));
-  if (!status.ok()) return Fail(kExitState, status);
   absl::StatusOr<StateDirectory> state = OpenStateDirectory(config, Clock::System());
   if (absl::IsInvalidArgument(state.status())) return Fail(kExitUsage, state.status());
   if (!state.ok()) return Fail(kExitState, state.status());
@@ -95,7 +88,7 @@ int RunDaemon(const CommandLine& flags, const ServerConfig& config) {
   if (!server.ok()) return Fail(kExitUsage, server.status());
   const ServerEndpoints& endpoints = (*server)->endpoints();
   spdlog::info("listening federation={} control={} http={}", endpoints.federation, endpoints.control, endpoints.http);
-  status = WriteEndpoints(config, endpoints);
+  const absl::Status status = WriteEndpoints(config, endpoints);
   if (!status.ok()) return Fail(kExitState, status);
 
   const int code = WaitForEnd(&events, flags.exit_when_done);

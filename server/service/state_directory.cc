@@ -47,12 +47,18 @@ void LogRestored(const RestoredState& restored) {
 
 }  // namespace
 
+std::string EndpointsPath(const ServerConfig& config) {
+  return JoinPath(config.proto.storage().directory(), "endpoints.json");
+}
+
 absl::StatusOr<StateDirectory> OpenStateDirectory(const ServerConfig& config, Clock* clock) {
   TW_RETURN_IF_ERROR(CheckPrecision(config));
   const std::string& directory = config.proto.storage().directory();
   TW_RETURN_IF_ERROR(MakeDirectories(directory));
   StateDirectory state;
   TW_ASSIGN_OR_RETURN(state.journal, Journal::Open(JoinPath(directory, "journal.db")));
+  // Not before the journal's lock is held: a server that works here needs its file.
+  TW_RETURN_IF_ERROR(RemoveFile(EndpointsPath(config)));
   absl::StatusOr<RunRow> run = OpenRun(config, clock, state.journal.get());
   if (absl::IsFailedPrecondition(run.status())) return AsConfigurationFault(run.status());
   TW_RETURN_IF_ERROR(run.status());

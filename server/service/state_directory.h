@@ -3,6 +3,7 @@
 #define THINWIRE_SERVER_SERVICE_STATE_DIRECTORY_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
@@ -21,9 +22,12 @@ struct StateDirectory {
   RestoredState restored;
 };
 
-// Opens storage.directory, creates it if absent, repairs what a crash left, imports initial weights from their file.
-// INVALID_ARGUMENT: the configuration's fault (it is another run's, or its model file is bad). Any other error: the
-// directory cannot be used.
+// Where a server writes its addresses for others to find, while it serves.
+std::string EndpointsPath(const ServerConfig& config);
+
+// Opens storage.directory, creates it if absent, removes the addresses of the server before, repairs what a crash left,
+// imports initial weights from their file. INVALID_ARGUMENT: the configuration's fault (it is another run's, or its
+// model file is bad). Any other error: the directory cannot be used.
 absl::StatusOr<StateDirectory> OpenStateDirectory(const ServerConfig& config, Clock* clock);
 
 }  // namespace thinwire

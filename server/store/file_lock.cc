@@ -22,10 +22,17 @@ std::string HolderOf(int fd) {
   return pid.empty() ? "another process" : absl::StrCat("process ", absl::StripAsciiWhitespace(pid));
 }
 
-absl::Status WriteHolder(int fd) {
+bool WriteHolder(int fd) {
   const std::string pid = absl::StrCat(::getpid(), "\n");
-  const bool written = ::ftruncate(fd, 0) == 0 && ::pwrite(fd, pid.data(), pid.size(), 0) > 0;
-  return written ? absl::OkStatus() : absl::InternalError(std::strerror(errno));
+  return ::ftruncate(fd, 0) == 0 && ::pwrite(fd, pid.data(), pid.size(), 0) > 0;
+}
+
+absl::Status LockFileError(const char* what, const std::string& path, int error) {
+  const std::string message = absl::StrCat("cannot ", what, " the lock file ", path, ": ", std::strerror(error));
+  if (error == ENOSPC || error == EDQUOT) {
+    return absl::ResourceExhaustedError(absl::StrCat(message, "; free space on that disk"));
+  }
+  return absl::PermissionDeniedError(absl::StrCat(message, "; its folder must be writable for this user"));
 }
 
 }  // namespace
@@ -33,7 +40,7 @@ absl::Status WriteHolder(int fd) {
 absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) {
-    return absl::PermissionDeniedError(absl::StrCat("cannot open the lock file ", path, ": ", std::strerror(errno)));
+    return LockFileError("open", path, errno);
   }
   FileLock lock(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -43,8 +50,7 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path) {
     return absl::FailedPreconditionError(absl::StrCat(HolderOf(fd), " works on the same state and holds ", path,
                                                       "; stop it, or name another storage.directory"));
   }
-  const absl::Status written = WriteHolder(fd);
-  if (!written.ok()) return absl::Status(written.code(), absl::StrCat("cannot write ", path, ": ", written.message()));
+  if (!WriteHolder(fd)) return LockFileError("write", path, errno);
   return lock;
 }
 

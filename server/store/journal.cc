@@ -9,6 +9,7 @@
 #include "server/store/journal_impl.h"
 #include "server/store/journal_rows.h"
 #include "server/store/schema.h"
+#include "server/store/wal_check.h"
 
 namespace thinwire {
 namespace {
@@ -88,6 +89,7 @@ Journal::~Journal() = default;
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
   TW_ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(path + ".lock"));
+  TW_RETURN_IF_ERROR(CheckWal(path + "-wal"));
   TW_ASSIGN_OR_RETURN(std::unique_ptr<Database> db, Database::Open(path));
   TW_RETURN_IF_ERROR(Configure(*db));
   TW_RETURN_IF_ERROR(Migrate(*db, JournalMigrations()));
