@@ -34,6 +34,8 @@ grpc::ChannelArguments Arguments(const std::string& server) {
   if (IsLoopback(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // Channels share no connection, and no memory of failing to connect.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // No server of ours packs its messages; one that does is not to unpack itself in here.
+  arguments.SetInt(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   return arguments;
 }
 

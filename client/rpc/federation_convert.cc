@@ -1,6 +1,7 @@
 #include "client/rpc/federation_convert.h"
 
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
@@ -129,7 +130,12 @@ absl::StatusOr<JoinReply> FromProto(const v1::JoinResponse& proto) {
   reply.run_name = proto.run_name();
   reply.run_seed = proto.run_seed();
   reply.max_chunk_bytes = proto.limits().max_chunk_bytes();
-  TW_ASSIGN_OR_RETURN(reply.plan, FromProto(proto.plan()));
+  absl::StatusOr<ExchangePlan> plan = FromProto(proto.plan());
+  if (!plan.ok()) {  // the server has checked it: it knows something that this client does not
+    return absl::UnimplementedError(absl::StrCat("the run's plan is none that this client understands (",
+                                                 plan.status().message(), "); update the client"));
+  }
+  reply.plan = *std::move(plan);
   reply.heartbeat_interval = absl::Seconds(5);
   if (proto.has_heartbeat_interval()) {
     TW_ASSIGN_OR_RETURN(reply.heartbeat_interval, FromProto(proto.heartbeat_interval()));

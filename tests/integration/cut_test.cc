@@ -1,6 +1,8 @@
 // Connections that break in the middle: no byte that the other side holds is sent again.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/integration/federation_fixture.h"
 
 namespace thinwire {
@@ -63,6 +65,63 @@ TEST_F(CutTest, AClientKilledInMidUploadSendsTheRestAfterItsRestart) {
   ExpectCompleted();
   EXPECT_LT(cluster_.proxy().stats().total.up, 16'000'000 + kUnderWay);
 }
+
+// A link of 256 kbit/s that breaks again and again, at another byte of a chunk each time, and once at its very end.
+class ThinLinkTest : public FederationTest, public testing::WithParamInterface<WireDirection> {
+ protected:
+  static constexpr uint64_t kValues = 90'000;
+  static constexpr uint64_t kPayload = 4 * kValues;
+  static constexpr uint64_t kRate = 32'000;
+  // Before a rate is known; later ones hold a quarter second of it.
+  static constexpr uint64_t kLargestChunk[2] = {16 << 10, 64 << 10};
+  static constexpr uint64_t kInFlight = 16 << 10;
+  // What frames, headers and the other calls add, in the whole run.
+  static constexpr uint64_t kProtocol = kPayload / 25;
+
+  // Only what is to be measured is slow.
+  void Start() {
+    ModelState initial = MakeAwkwardModel(kValues);
+    ModelStateSource source(initial);
+    const std::string path = folder_.Path("initial.safetensors");
+    ASSERT_THAT(WriteSafetensors(path, initial.spec, source), IsOk());
+    Sections sections;
+    sections.model = absl::StrCat("safetensors: \"", path, "\"");
+    sections.client =
+        "heartbeat_interval { seconds: 5 } lease { seconds: 60 } retry_min { nanos: 1000000 } "
+        "retry_max { nanos: 2000000 }";
+    ASSERT_THAT(cluster_.StartServer(Config(1, 1, kFp32, sections)), IsOk());
+    cluster_.proxy().SetRate(GetParam(), kRate);
+    ASSERT_THAT(cluster_.StartClient("c0", {"--task=echo"}), IsOk());
+  }
+  uint64_t Carried() {
+    const WireBytes total = cluster_.proxy().stats().total;
+    return GetParam() == WireDirection::kUp ? total.up : total.down;
+  }
+};
+
+TEST_P(ThinLinkTest, AtMostAChunkAndWhatWasInFlightIsSentAgainForEachCut) {
+  Start();
+  const uint64_t chunk = kLargestChunk[GetParam() == WireDirection::kUp ? 0 : 1];
+  // More than a chunk apart, else nothing could ever get through.
+  uint64_t cuts = 0;
+  for (uint64_t at = chunk; at < kPayload; at += chunk + 9 * 1024) {
+    ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(GetParam(), at, absl::Seconds(60))) << cluster_.Logs();
+    cluster_.proxy().CutNow();
+    ++cuts;
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::Status end, cluster_.AwaitEnd(absl::Seconds(120)));
+  EXPECT_EQ(end.state(), v1::RUN_STATE_COMPLETED) << end.reason();
+  EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
+  EXPECT_GE(cuts, 4u);
+  const uint64_t again = Carried() - std::min(Carried(), kPayload + kProtocol);
+  RecordProperty("bytes_sent_again_per_cut", static_cast<int>(again / cuts));
+  EXPECT_LE(again, cuts * (chunk + kInFlight)) << Carried() << " bytes for a payload of " << kPayload;
+}
+
+INSTANTIATE_TEST_SUITE_P(Directions, ThinLinkTest, testing::Values(WireDirection::kUp, WireDirection::kDown),
+                         [](const auto& direction) {
+                           return direction.param == WireDirection::kUp ? "Upload" : "Download";
+                         });
 
 }  // namespace
 }  // namespace thinwire

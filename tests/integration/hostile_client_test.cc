@@ -10,13 +10,15 @@
 #include "common/wire/convert.h"
 #include "tests/integration/federation_fixture.h"
 #include "tests/integration/raw_client.h"
+#include "tests/testing/process_memory.h"
 
 namespace thinwire {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int kParameters = 1000;  // of the echo clients' model: ten tensors of 100 values
+constexpr uint64_t kSomeMemory = 32 << 20;  // what any round may take
+constexpr int kParameters = 1000;           // of the echo clients' model: ten tensors of 100 values
 
 // One good client and one that a test drives by hand share a round.
 class HostileClientTest : public FederationTest {
@@ -138,6 +140,39 @@ TEST_F(HostileClientTest, AnUnknownCodecIsRefused) {
     at += segment.size;
   }
   ExpectRefused(BuildPayload(manifest, frames), absl::StatusCode::kUnimplemented, "77");
+}
+
+TEST_F(HostileClientTest, AFrameThatDeclaresFourBillionValuesTakesNoMemory) {
+  BuiltPayload payload = Update(0.5f);
+  const Manifest manifest = *ParseManifest(absl::string_view(payload.bytes).substr(0, payload.ref.manifest_size));
+  std::vector<std::string> frames;
+  size_t at = payload.ref.manifest_size;
+  for (const Segment& segment : manifest.segments) {
+    std::string frame = payload.bytes.substr(at, segment.size);
+    StoreLittle<uint32_t>(0xffffffff, &frame[4]);
+    const absl::string_view view(frame);
+    StoreLittle<uint32_t>(Crc32c(view.substr(16), Crc32c(view.substr(0, 12))), &frame[12]);
+    frames.push_back(frame);
+    at += segment.size;
+  }
+  const uint64_t before = PeakMemory(cluster_.server().pid());
+  ExpectRefused(BuildPayload(manifest, frames), absl::StatusCode::kInvalidArgument, "4294967295");
+  EXPECT_LT(PeakMemory(cluster_.server().pid()) - before, kSomeMemory);
+}
+
+TEST_F(HostileClientTest, AManifestThatDeclaresFourBillionSegmentsTakesNoMemory) {
+  BuiltPayload payload = Update(0.5f);
+  StoreLittle<uint32_t>(0xffffffff, &payload.bytes[12]);
+  payload.ref.id = Sha256(absl::string_view(payload.bytes).substr(0, payload.ref.manifest_size));
+  const uint64_t before = PeakMemory(cluster_.server().pid());
+  ExpectRefused(payload, absl::StatusCode::kInvalidArgument, "4294967295");
+  EXPECT_LT(PeakMemory(cluster_.server().pid()) - before, kSomeMemory);
+}
+
+TEST_F(HostileClientTest, AManifestLargerThanItsPayloadIsRefusedAtTheDoor) {
+  BuiltPayload payload = Update(0.5f);
+  payload.ref.manifest_size = 0xffffffff;
+  ExpectRefused(payload, absl::StatusCode::kInvalidArgument, "4294967295");
 }
 
 TEST_F(HostileClientTest, GarbageInsteadOfAPayloadIsRefused) {

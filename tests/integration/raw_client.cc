@@ -83,6 +83,21 @@ absl::StatusOr<std::string> RawClient::Download(const PayloadRef& payload, uint6
   return bytes;
 }
 
+absl::StatusOr<std::string> RawClient::DownloadBeginning(const PayloadRef& payload) {
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  v1::DownloadRequest request;
+  request.set_client_id(id_);
+  request.set_payload_id(std::string(payload.id.AsBytes()));
+  const auto reader = stub_->Download(&context, request);
+  v1::DownloadResponse response;
+  const bool came = reader->Read(&response);
+  context.TryCancel();
+  const grpc::Status status = reader->Finish();
+  if (!came) return FromGrpcStatus(status);
+  return response.data();
+}
+
 absl::StatusOr<v1::UploadResponse> RawClient::Upload(const v1::UploadHeader& header, absl::string_view bytes) {
   grpc::ClientContext context;
   SetDeadline(&context);

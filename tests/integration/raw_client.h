@@ -31,6 +31,8 @@ class RawClient {
   absl::StatusOr<v1::Assignment> AwaitWork();
   // The payload's bytes from `offset` to its end.
   absl::StatusOr<std::string> Download(const PayloadRef& payload, uint64_t offset = 0);
+  // The first message of it; then the call is ended.
+  absl::StatusOr<std::string> DownloadBeginning(const PayloadRef& payload);
   // Sends `bytes` as the payload's bytes from header.offset on, then half-closes.
   absl::StatusOr<v1::UploadResponse> Upload(const v1::UploadHeader& header, absl::string_view bytes);
   absl::StatusOr<v1::UploadStatusResponse> UploadStatus(const std::string& assignment, const Digest& payload);

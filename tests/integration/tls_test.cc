@@ -151,6 +151,30 @@ TEST_F(TlsTest, ARevokedClientIsRefusedWithItsNextCallWithoutARestart) {
   EXPECT_THAT(LogOf("site-a"), HasSubstr("is revoked"));
 }
 
+TEST_F(TlsTest, ACertificateThatExpiresOnALiveConnectionIsRefusedWithTheNextCall) {
+  StartServer(1, 2);
+  RawClient a(cluster_.federation_address(), "site-a",
+              Good(authority_.Client("site-a", {absl::Now() - absl::Hours(1), absl::Now() + absl::Seconds(3)})));
+  ASSERT_THAT(a.Join(nullptr), IsOk());
+  absl::Status last;
+  for (int i = 0; i < kMaxTries && last.ok(); ++i) {
+    last = a.Heartbeat();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_THAT(last, StatusIs(absl::StatusCode::kUnauthenticated, AllOf(HasSubstr("'site-a'"), HasSubstr("expired"))));
+  EXPECT_THAT(a.AwaitWork().status(), StatusIs(absl::StatusCode::kUnauthenticated));
+  // The same client with a new certificate is the same client.
+  RawClient renewed(cluster_.federation_address(), "site-a", Good(authority_.Client("site-a")));
+  EXPECT_THAT(renewed.Heartbeat(), IsOk());
+}
+
+TEST_F(TlsTest, AServerWhoseCertificateHasExpiredDoesNotStart) {
+  authority_.Server({"127.0.0.1"}, ValidInThePast());
+  cluster_.UseTls(authority_.SecuritySection(), authority_.Operator("watcher"));
+  EXPECT_THAT(cluster_.StartServer(Config(1, 1, kFp32)),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("expired on")));
+}
+
 TEST_F(TlsTest, ANewServerCertificateIsShownWithoutARestart) {
   StartServer(1, 1);
   const TlsFiles files = authority_.Client("site-a");

@@ -15,7 +15,6 @@
 namespace thinwire {
 namespace {
 
-constexpr absl::Duration kStartTimeout = absl::Seconds(30);
 const std::vector<std::string> kOneThread = {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1"};
 
 void SetDeadline(grpc::ClientContext* context, absl::Duration timeout) {
@@ -36,7 +35,8 @@ absl::Status Cluster::StartServer(const std::string& config, const std::vector<s
 
 absl::Status Cluster::LaunchServer(const std::string& config, const std::vector<std::string>& flags) {
   TW_RETURN_IF_ERROR(MakeDirectories(state()));
-  TW_RETURN_IF_ERROR(RemoveFile(JoinPath(state(), "endpoints.json")));
+  const std::string endpoints = JoinPath(state(), "endpoints.json");
+  if (FileExists(endpoints)) TW_RETURN_IF_ERROR(RemoveFile(endpoints));
   TW_RETURN_IF_ERROR(WriteFileAtomically(
       Path("server.textproto"),
       absl::StrCat(config, "\nstorage { directory: \"", state(), "\" }\n",
@@ -53,9 +53,9 @@ absl::Status Cluster::LaunchServer(const std::string& config, const std::vector<
   return absl::OkStatus();
 }
 
-absl::Status Cluster::AwaitServer() {
+absl::Status Cluster::AwaitServer(absl::Duration timeout) {
   const std::string path = JoinPath(state(), "endpoints.json");
-  const Monotonic give_up = Clock::System()->Now() + kStartTimeout;
+  const Monotonic give_up = Clock::System()->Now() + timeout;
   while (!FileExists(path)) {
     if (server_->Wait(absl::Milliseconds(5)).has_value()) {
       return absl::InternalError(absl::StrCat("server ended at its start\n", Logs()));

@@ -39,7 +39,7 @@ class Cluster {
   absl::Status StartServer(const std::string& config, const std::vector<std::string>& flags = {});
   // The two halves of it, for a test that does something between them: e.g. kills the server while it starts.
   absl::Status LaunchServer(const std::string& config, const std::vector<std::string>& flags = {});
-  absl::Status AwaitServer();
+  absl::Status AwaitServer(absl::Duration timeout = absl::Seconds(30));
   // Further starts run the server's command line after `prefix`, e.g. a program that drops privileges or sets limits.
   void WrapServer(std::vector<std::string> prefix) { wrapper_ = std::move(prefix); }
   // A folder of its own in place of Path("state"), e.g. one on another file system.

@@ -75,6 +75,8 @@ TEST(FederationConvertTest, WhatOnlyANewerServerSaysIsUnimplemented) {
   v1::JoinResponse join;
   join.set_wire_version(2);
   EXPECT_THAT(FromProto(join), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("wire version 2")));
+  join.set_wire_version(1);
+  EXPECT_THAT(FromProto(join), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("update the client")));
 }
 
 TEST(FederationConvertTest, MalformedAssignmentsAreRefusedByField) {
