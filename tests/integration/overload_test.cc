@@ -117,18 +117,20 @@ TEST_F(OverloadTest, ABombThatGzipPackedIsNotUnpacked) {
 }
 
 TEST_F(OverloadTest, UploadsThatNeverSendTheirHeaderCostLittleAndHarmNobody) {
-  constexpr int kStreams = 1000;
+  constexpr int kConnections = 10;
+  constexpr int kStreams = 100;  // of each
   Start("clients: 20");
   struct Call {
     grpc::ClientContext context;
     v1::UploadResponse response;
     std::unique_ptr<grpc::ClientWriter<v1::UploadRequest>> writer;
   };
-  const auto stub = Stub();
+  std::vector<std::unique_ptr<v1::Federation::Stub>> stubs;
   std::vector<std::unique_ptr<Call>> calls;
-  for (int i = 0; i < kStreams; ++i) {
+  for (int i = 0; i < kConnections * kStreams; ++i) {
+    if (i % kStreams == 0) stubs.push_back(Stub());
     calls.push_back(std::make_unique<Call>());
-    calls.back()->writer = stub->Upload(&calls.back()->context, &calls.back()->response);
+    calls.back()->writer = stubs.back()->Upload(&calls.back()->context, &calls.back()->response);
   }
   ExpectTheOthersGoOn(64 * kMiB);
   for (const auto& call : calls) call->context.TryCancel();
