@@ -116,8 +116,8 @@ class Journal {
   absl::StatusOr<std::optional<VersionRow>> FindVersion(uint64_t version);
   absl::StatusOr<std::vector<VersionRow>> Versions();
   absl::Status ForgetVersions(const std::vector<uint64_t>& versions);
-  // A version whose files turned out damaged: it is forgotten, and the round that made it failed for this reason, as did
-  // an open one that started from it.
+  // A version whose files turned out damaged: it is forgotten, and the round that made it failed for this reason, as
+  // did an open one that started from it.
   absl::Status RevokeVersion(uint64_t version, const std::string& reason);
 
   // One row per version and client; a second report of the same client changes nothing.
