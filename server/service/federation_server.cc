@@ -2,6 +2,7 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
@@ -35,6 +36,17 @@ constexpr int kReadBufferBytes = 16 * 1024;
 constexpr int kMaxStreams = 128;
 // The largest message is Join's, with a model's tensors; an upload's are a chunk and a few bytes.
 constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
+
+// gRPC takes a message in before it measures it, up to 4 GiB of each that somebody declares. What all connections of a
+// port hold together is bounded by this; above it gRPC ends calls and connections.
+constexpr size_t kBaseQuota = 64 << 20;
+constexpr size_t kQuotaPerClient = 64 << 10;
+constexpr size_t kQuotaPerStream = 512 << 10;
+
+size_t MemoryQuota(const v1::LimitsConfig& limits) {
+  return kBaseQuota + limits.clients() * kQuotaPerClient +
+         (size_t{limits.uploads()} + limits.downloads()) * kQuotaPerStream;
+}
 
 int WorkerThreads() { return std::max(2, static_cast<int>(std::thread::hardware_concurrency())); }
 
@@ -115,6 +127,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> FederationServer::Serve(const std:
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.SetResourceQuota(grpc::ResourceQuota("thinwire").Resize(MemoryQuota(parts_.config.proto.limits())));
   builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {

@@ -116,6 +116,18 @@ TEST_F(OverloadTest, ABombThatGzipPackedIsNotUnpacked) {
   ExpectTheOthersGoOn(48 * kMiB);
 }
 
+TEST_F(OverloadTest, AMessageThatDeclaresHundredsOfMegabytesIsNotTakenIn) {
+  Start("clients: 20 uploads: 4 downloads: 8");
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  v1::JoinRequest request;
+  request.set_client_id("large");
+  request.set_software(std::string(256 * kMiB, '\0'));
+  v1::JoinResponse response;
+  EXPECT_FALSE(Stub()->Join(&context, request, &response).ok());
+  ExpectTheOthersGoOn(112 * kMiB);
+}
+
 TEST_F(OverloadTest, UploadsThatNeverSendTheirHeaderCostLittleAndHarmNobody) {
   constexpr int kConnections = 10;
   constexpr int kStreams = 100;  // of each
