@@ -43,7 +43,7 @@ ROOMS = {
     'client/train': (CORE + ['client/session', 'client/speech'], ['absl', 'zlib', 'torch']),
     'client/rpc': (ABOVE + ['client/session'], ['absl', 'grpc', 'protobuf']),
     'client/cli': (ABOVE, ['absl', 'grpc', 'protobuf', 'json', 'openssl']),
-    'client/daemon': (ABOVE + ['client/session', 'client/train', 'client/rpc'], ['absl', 'grpc', 'protobuf', 'spdlog']),
+    'client/daemon': (ABOVE + ['client/session', 'client/train', 'client/speech', 'client/rpc'], ['absl', 'grpc', 'protobuf', 'spdlog']),
     # These stand above server and client and may see both. Torch stays where it is.
     'deploy/simulate': (EVERYTHING, ['absl', 'protobuf', 'json', 'spdlog']),
     'deploy/local': (EVERYTHING, ['absl', 'grpc', 'protobuf', 'json', 'spdlog']),

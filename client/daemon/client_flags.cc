@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "client/daemon/client_task.h"
 #include "client/daemon/command_line.h"
 #include "client/rpc/channel.h"
@@ -24,6 +25,31 @@ std::string DescribeTasks(const std::vector<ClientTask>& tasks) {
   std::vector<std::string> lines;
   for (const ClientTask& task : tasks) lines.push_back(absl::StrCat(task.name, ": ", task.help));
   return absl::StrJoin(lines, "; ");
+}
+
+// What --task says, before the flags are read: which flags there are depends on it.
+std::string ChosenTask(const std::vector<std::string>& arguments, const std::string& fallback) {
+  std::string chosen = fallback;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    absl::string_view value = arguments[i];
+    if (absl::ConsumePrefix(&value, "--task=")) chosen = std::string(value);
+    if (value == "--task" && i + 1 < arguments.size()) chosen = arguments[++i];
+  }
+  return chosen;
+}
+
+// The chosen task's flags, then those of the others under names that are still free.
+void AddTaskFlags(const std::vector<ClientTask>& tasks, const std::string& chosen, std::vector<CommandLineFlag>* all) {
+  for (const ClientTask& task : tasks) {
+    if (task.name == chosen) all->insert(all->end(), task.flags.begin(), task.flags.end());
+  }
+  for (const ClientTask& task : tasks) {
+    if (task.name == chosen) continue;
+    for (const CommandLineFlag& flag : task.flags) {
+      const auto same = [&](const CommandLineFlag& other) { return other.name == flag.name; };
+      if (std::none_of(all->begin(), all->end(), same)) all->push_back(flag);
+    }
+  }
 }
 
 std::vector<CommandLineFlag> CommonFlags(const std::vector<ClientTask>& tasks, ClientFlags* flags) {
@@ -83,9 +109,11 @@ absl::StatusOr<ClientFlags> ParseClientFlags(const std::vector<std::string>& arg
   ClientFlags flags;
   if (!tasks.empty()) flags.task = tasks.front().name;
   std::vector<CommandLineFlag> all = CommonFlags(tasks, &flags);
-  for (const ClientTask& task : tasks) all.insert(all.end(), task.flags.begin(), task.flags.end());
+  const std::string chosen = ChosenTask(arguments, flags.task);
+  AddTaskFlags(tasks, chosen, &all);
   TW_RETURN_IF_ERROR(ReadCommandLine(arguments, all));
   if (flags.help || flags.version) return flags;
+  if (flags.task != chosen) return RefuseFlag(absl::StrCat("is the task '", chosen, "' or '", flags.task, "'?"));
   TW_RETURN_IF_ERROR(CheckFlags(flags, tasks));
   if (flags.once) flags.max_rounds = 1;
   return flags;

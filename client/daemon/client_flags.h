@@ -42,7 +42,8 @@ struct ClientFlags {
   bool version = false;
 };
 
-// Reads these flags and those of `tasks`; the first task is the default. Errors as ReadCommandLine's; INVALID_ARGUMENT
+// Reads these flags and those of the task chosen; the first task is the default. Flags of other tasks are read and
+// ignored, where the chosen one has none of that name. Errors as ReadCommandLine's; INVALID_ARGUMENT
 // also if --server is missing or flags contradict each other.
 absl::StatusOr<ClientFlags> ParseClientFlags(const std::vector<std::string>& arguments,
                                              const std::vector<ClientTask>& tasks);

@@ -18,7 +18,7 @@ namespace thinwire {
 struct ClientTask {
   std::string name;                    // what --task says
   std::string help;                    // a few words for --help
-  std::vector<CommandLineFlag> flags;  // its own, beside those of every client; no two tasks may share a name
+  std::vector<CommandLineFlag> flags;  // its own, beside those of every client; tasks may share names
   // Makes the trainer, once, after all flags have been read. Errors are the user's, such as data that cannot be read:
   // the program prints them and ends with ClientExit::kUsage.
   std::function<absl::StatusOr<std::unique_ptr<Trainer>>(const ClientFlags&)> make_trainer;

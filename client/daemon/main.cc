@@ -1,11 +1,12 @@
 // thinwire-client: one participant of a federation. See --help.
 //
 // This program is small and holds no LibTorch, whose libraries take half a second and 150 MB to load: clients that echo
-// should pay for neither. For --task classify it becomes thinwire-client-torch, which lies beside it, by exec: same
-// process, same arguments.
+// should pay for neither. For --task classify and --task speech it becomes thinwire-client-torch, which lies beside it,
+// by exec: same process, same arguments.
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -15,21 +16,22 @@
 #include "absl/strings/str_cat.h"
 #include "client/daemon/classify_task.h"
 #include "client/daemon/client_program.h"
+#include "client/daemon/speech_task.h"
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<thinwire::Trainer>> BecomeTorchClient(char** argv,
-                                                                     const thinwire::ClassifyFlags& flags) {
+absl::StatusOr<std::unique_ptr<thinwire::Trainer>> BecomeTorchClient(char** argv, const std::string& task,
+                                                                     uint64_t threads) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   const std::string other = (self.parent_path() / "thinwire-client-torch").string();
   // OpenBLAS reads these when it is loaded, and starts a thread for each core without them.
   for (const char* name : {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}) {
-    setenv(name, absl::StrCat(flags.threads).c_str(), /*overwrite=*/0);
+    setenv(name, absl::StrCat(threads).c_str(), /*overwrite=*/0);
   }
   execv(other.c_str(), argv);
   return absl::FailedPreconditionError(
-      absl::StrCat("--task classify needs ", other,
+      absl::StrCat("--task ", task, " needs ", other,
                    ", which cannot be started; build it (THINWIRE_WITH_TORCH=ON) or use --task echo"));
 }
 
@@ -37,8 +39,12 @@ absl::StatusOr<std::unique_ptr<thinwire::Trainer>> BecomeTorchClient(char** argv
 
 int main(int argc, char** argv) {
   thinwire::ClientProgram program;
-  program.tasks = {thinwire::ClassifyTask([argv](const thinwire::ClientFlags&, const thinwire::ClassifyFlags& flags) {
-    return BecomeTorchClient(argv, flags);
-  })};
+  program.tasks = {
+      thinwire::ClassifyTask([argv](const thinwire::ClientFlags& client, const thinwire::ClassifyFlags& flags) {
+        return BecomeTorchClient(argv, client.task, flags.threads);
+      }),
+      thinwire::SpeechTask([argv](const thinwire::ClientFlags& client, const thinwire::SpeechFlags& flags) {
+        return BecomeTorchClient(argv, client.task, flags.threads);
+      })};
   return thinwire::RunClientProgram(std::vector<std::string>(argv + 1, argv + argc), std::move(program));
 }

@@ -1,4 +1,5 @@
-// thinwire-client with LibTorch in it; thinwire-client starts it for --task classify.
+// thinwire-client with LibTorch in it; thinwire-client starts it for --task classify and --task speech.
+#include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -6,7 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "client/daemon/classify_task.h"
 #include "client/daemon/client_program.h"
+#include "client/daemon/speech_task.h"
 #include "client/train/local_data.h"
+#include "client/train/local_speech.h"
+#include "client/train/speech_trainer.h"
 #include "client/train/torch_trainer.h"
 #include "common/base/status_macros.h"
 
@@ -17,9 +21,10 @@ absl::Status NameFlag(const char* flag, const absl::Status& status) {
   return status.ok() ? status : absl::InvalidArgumentError(absl::StrCat(flag, ": ", status.message()));
 }
 
-absl::StatusOr<Dataset> LoadShard(const ClassifyFlags& flags) {
-  LocalDataOptions options;
-  options.folder = flags.data;
+// Options of a partition, which all tasks name alike.
+template <typename Options, typename Flags>
+absl::StatusOr<Options> DealOptions(const Flags& flags) {
+  Options options;
   options.seed = flags.seed;
   options.samples = flags.samples;
   const absl::StatusOr<PartitionRule> rule = PartitionRule::Parse(flags.partition);
@@ -28,6 +33,12 @@ absl::StatusOr<Dataset> LoadShard(const ClassifyFlags& flags) {
   const absl::StatusOr<Shard> shard = Shard::Parse(flags.shard);
   TW_RETURN_IF_ERROR(NameFlag("--shard", shard.status()));
   options.shard = *shard;
+  return options;
+}
+
+absl::StatusOr<Dataset> LoadShard(const ClassifyFlags& flags) {
+  TW_ASSIGN_OR_RETURN(LocalDataOptions options, DealOptions<LocalDataOptions>(flags));
+  options.folder = flags.data;
   return LoadTrainingShard(options);
 }
 
@@ -45,11 +56,38 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeClassifier(const ClientFlags& clien
   return MakeTorchTrainer(options, std::move(train), std::move(test));
 }
 
+// What the role needs; says on stderr which recordings were skipped.
+absl::StatusOr<SpeechData> LoadRecordings(const ClientFlags& client, const SpeechFlags& flags) {
+  TW_ASSIGN_OR_RETURN(LocalSpeechOptions options, DealOptions<LocalSpeechOptions>(flags));
+  options.index = flags.data;
+  options.folder = flags.audio;
+  options.rules.audio.sample_rate = static_cast<uint32_t>(flags.sample_rate);
+  options.rules.mel.filters = static_cast<uint32_t>(flags.mel);
+  options.rules.stack = static_cast<uint32_t>(flags.stack);
+  TW_ASSIGN_OR_RETURN(SpeechData data,
+                      client.role == "evaluator" ? LoadSpeechTestSet(options) : LoadSpeechShard(options));
+  const std::string skipped = data.skipped.ToText(data.samples.size() + data.skipped.count);
+  if (!skipped.empty()) std::cerr << "thinwire-client: " << skipped << "\n";
+  return data;
+}
+
+absl::StatusOr<std::unique_ptr<Trainer>> MakeRecognizer(const ClientFlags& client, const SpeechFlags& flags) {
+  SpeechData train, test;
+  TW_ASSIGN_OR_RETURN(client.role == "evaluator" ? test : train, LoadRecordings(client, flags));
+  SpeechTrainerOptions options;
+  options.model = flags.model;
+  options.dropout = static_cast<double>(flags.dropout_percent) / 100;
+  options.augment = !flags.no_masks;
+  options.device = flags.device;
+  options.threads = static_cast<int>(flags.threads);
+  return MakeSpeechTrainer(options, std::move(train), std::move(test));
+}
+
 }  // namespace
 }  // namespace thinwire
 
 int main(int argc, char** argv) {
   thinwire::ClientProgram program;
-  program.tasks = {thinwire::ClassifyTask(thinwire::MakeClassifier)};
+  program.tasks = {thinwire::ClassifyTask(thinwire::MakeClassifier), thinwire::SpeechTask(thinwire::MakeRecognizer)};
   return thinwire::RunClientProgram(std::vector<std::string>(argv + 1, argv + argc), std::move(program));
 }

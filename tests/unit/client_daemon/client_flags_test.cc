@@ -2,6 +2,7 @@
 
 #include "client/daemon/classify_task.h"
 #include "client/daemon/echo_task.h"
+#include "client/daemon/speech_task.h"
 #include "common/rpc/credentials.h"
 #include "gmock/gmock.h"
 #include "tests/testing/status_matchers.h"
@@ -51,8 +52,34 @@ TEST(ClientFlagsTest, ATaskGetsItsOwnFlags) {
   EXPECT_EQ(seen.model, "cnn");
 }
 
-TEST(ClientFlagsTest, TwoTasksMayNotShareAFlag) {
-  EXPECT_THAT(ParseClientFlags(WithServer({}), {EchoTask(), EchoTask()}),
+TEST(ClientFlagsTest, AFlagThatTwoTasksHaveIsTheChosenOnes) {
+  ClassifyFlags images;
+  SpeechFlags recordings;
+  const std::vector<ClientTask> tasks = {
+      ClassifyTask([&](const ClientFlags&, const ClassifyFlags& flags) -> absl::StatusOr<std::unique_ptr<Trainer>> {
+        images = flags;
+        return absl::NotFoundError("no data");
+      }),
+      SpeechTask([&](const ClientFlags&, const SpeechFlags& flags) -> absl::StatusOr<std::unique_ptr<Trainer>> {
+        recordings = flags;
+        return absl::NotFoundError("no data");
+      })};
+  for (const std::vector<std::string>& choice : {std::vector<std::string>{"--task", "speech"}, {"--task=speech"}}) {
+    std::vector<std::string> arguments = {"--model", "conformer-s", "--partition=speaker"};
+    arguments.insert(arguments.end(), choice.begin(), choice.end());
+    ASSERT_OK_AND_ASSIGN(const ClientFlags flags, ParseClientFlags(WithServer(arguments), tasks));
+    EXPECT_EQ(flags.task, "speech");
+    for (const ClientTask& task : tasks) EXPECT_FALSE(task.make_trainer(flags).ok());
+    EXPECT_EQ(recordings.model, "conformer-s");
+    EXPECT_EQ(recordings.partition, "speaker");
+    EXPECT_EQ(images.model, "cnn");
+  }
+}
+
+TEST(ClientFlagsTest, OneTaskMayNotDeclareAFlagTwice) {
+  ClientTask task = EchoTask();
+  task.flags.push_back(task.flags.front());
+  EXPECT_THAT(ParseClientFlags(WithServer({}), {task}),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("--echo-parameters twice")));
 }
 
