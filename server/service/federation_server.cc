@@ -44,7 +44,7 @@ constexpr size_t kQuotaPerClient = 64 << 10;
 constexpr size_t kQuotaPerStream = 512 << 10;
 
 size_t MemoryQuota(const v1::LimitsConfig& limits) {
-  return kBaseQuota + limits.clients() * kQuotaPerClient +
+  return kBaseQuota + (size_t{limits.clients()} + limits.evaluators()) * kQuotaPerClient +
          (size_t{limits.uploads()} + limits.downloads()) * kQuotaPerStream;
 }
 

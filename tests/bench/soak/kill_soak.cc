@@ -121,13 +121,14 @@ std::string Seconds(absl::Duration duration) { return absl::StrFormat("%.0f s", 
 
 std::string Table(const Flags& flags, const Outcome& outcome) {
   const KillCounts& kills = outcome.kills;
-  std::string text = absl::StrCat(
-      "# A thousand kills of the server, a thousand of the clients\n\nMade by `./run soak --server-kills=",
-      flags.soak.server_kills, " --client-kills=", flags.soak.client_kills, " --seed=", flags.soak.seed, "` on ",
-      absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()), ": one server, ", flags.soak.clients,
-      " echo clients, ", flags.soak.parameters,
-      " parameters, S1E3M7 both ways, FedAvgM, all of it synced. All are killed with SIGKILL\nand started again on "
-      "their state folders; the run goes on throughout.\n\n| | |\n| --- | --- |\n");
+  std::string text =
+      absl::StrCat("# A thousand kills of the server, a thousand of the clients\n\nMade by `./run soak --server-kills=",
+                   flags.soak.server_kills, " --client-kills=", flags.soak.client_kills, " --seed=", flags.soak.seed,
+                   "` on ", absl::FormatTime("%Y-%m-%d", absl::Now(), absl::UTCTimeZone()), ": one server and ",
+                   flags.soak.clients, " echo clients,\n", flags.soak.parameters,
+                   " parameters, S1E3M7 both ways, FedAvgM, all of it synced. All are killed with SIGKILL and started "
+                   "again on their\n"
+                   "state folders; the run goes on throughout.\n\n| | |\n| --- | --- |\n");
   const auto row = [&text](const std::string& name, const std::string& value) {
     absl::StrAppend(&text, "| ", name, " | ", value, " |\n");
   };
