@@ -73,7 +73,8 @@ absl::StatusOr<SpeechData> LoadRecordings(const ClientFlags& client, const Speec
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeRecognizer(const ClientFlags& client, const SpeechFlags& flags) {
   SpeechData train, test;
-  TW_ASSIGN_OR_RETURN(client.role == "evaluator" ? test : train, LoadRecordings(client, flags));
+  SpeechData& used = client.role == "evaluator" ? test : train;
+  TW_ASSIGN_OR_RETURN(used, LoadRecordings(client, flags));
   SpeechTrainerOptions options;
   options.model = flags.model;
   options.dropout = static_cast<double>(flags.dropout_percent) / 100;
