@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/bytes.h"
 #include "common/base/status_macros.h"
+#include "common/codec/float_blocks_codec.h"
 #include "common/codec/float_codec.h"
 #include "common/codec/float_format.h"
 #include "common/codec/frame.h"
@@ -34,6 +35,12 @@ void TensorScan::Add(absl::Span<const float> values) {
   absmax = std::max(absmax, bits < kFloatInfinityBits ? FloatFromBits(bits) : 0.0f);
 }
 
+absl::Status Codec::EncodePartly(absl::Span<const float> values, float scale, uint16_t exact_blocks,
+                                 std::string* frame) const {
+  if (exact_blocks == 0) return Encode(values, scale, frame);
+  return absl::InvalidArgumentError(absl::StrCat(spec().Name(), " leaves no row blocks exact; use float blocks"));
+}
+
 absl::StatusOr<std::unique_ptr<Codec>> MakeCodec(const CodecSpec& spec) {
   switch (spec.id) {
     case CodecId::kFp32:
@@ -41,11 +48,14 @@ absl::StatusOr<std::unique_ptr<Codec>> MakeCodec(const CodecSpec& spec) {
     case CodecId::kFloat:
       TW_RETURN_IF_ERROR(spec.Validate());
       return std::make_unique<FloatCodec>(spec);
+    case CodecId::kFloatBlocks:
+      TW_RETURN_IF_ERROR(spec.Validate());
+      return std::make_unique<FloatBlocksCodec>(spec);
     case CodecId::kInt64:
       return absl::InvalidArgumentError("the int64 codec does not take float values; use fp32 or a float format");
   }
-  return absl::UnimplementedError(
-      absl::StrCat("codec ", static_cast<int>(spec.id), ", this program knows codecs 1 to 3; update it"));
+  return absl::UnimplementedError(absl::StrCat("codec ", static_cast<int>(spec.id), ", this program knows codecs 1 to ",
+                                               static_cast<int>(kLastCodecId), "; update it"));
 }
 
 absl::Status DecodeFrame(absl::string_view frame, absl::Span<float> out) {
@@ -54,6 +64,7 @@ absl::Status DecodeFrame(absl::string_view frame, absl::Span<float> out) {
   if (parsed.codec == CodecId::kInt64) {
     return absl::InvalidArgumentError("the frame holds integers, floats are expected");
   }
+  if (parsed.codec == CodecId::kFloatBlocks) return DecodeFloatBlocksBody(parsed.body, out);
   return parsed.codec == CodecId::kFp32 ? DecodeFp32Body(parsed.body, out) : DecodeFloatBody(parsed.body, out);
 }
 
@@ -91,6 +102,13 @@ absl::StatusOr<FrameInfo> ReadFrameInfo(absl::string_view frame) {
       TW_ASSIGN_OR_RETURN(const FloatBodyHeader header, ReadFloatBodyHeader(parsed.body, parsed.count));
       info.codec = header.codec;
       info.scale = header.scale;
+      break;
+    }
+    case CodecId::kFloatBlocks: {
+      TW_ASSIGN_OR_RETURN(const FloatBlocksHeader header, ReadFloatBlocksHeader(parsed.body, parsed.count));
+      info.codec = header.codec;
+      info.scale = header.first_scale;
+      info.exact_blocks = header.exact_blocks;
       break;
     }
   }

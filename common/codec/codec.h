@@ -44,6 +44,10 @@ class Codec {
   // for NaN, infinity, a scale that ChooseScale cannot have chosen, or more than kMaxFrameValues values; `frame` is
   // then as it was.
   virtual absl::Status Encode(absl::Span<const float> values, float scale, std::string* frame) const = 0;
+  // The same, with the row blocks (row_blocks.h) of `exact_blocks` exact: bit i stands for values 4096 i and on.
+  // INVALID_ARGUMENT for row blocks that are not there, and for any if the codec leaves none exact.
+  virtual absl::Status EncodePartly(absl::Span<const float> values, float scale, uint16_t exact_blocks,
+                                    std::string* frame) const;
 };
 
 // UNIMPLEMENTED for an unknown id, INVALID_ARGUMENT for parameters out of range or an integer codec.
@@ -60,9 +64,10 @@ absl::Status DecodeIntFrame(absl::string_view frame, absl::Span<int64_t> out);
 
 // What a frame says of itself, for inspection. Same errors as DecodeFrame; the body is not decoded.
 struct FrameInfo {
-  CodecSpec codec;
+  CodecSpec codec;  // as far as a frame says: nothing of rounding, or of how the exact row blocks were chosen
   uint32_t count = 0;
-  float scale = 1;
+  float scale = 1;            // float blocks: of the first coded row block
+  uint16_t exact_blocks = 0;  // float blocks: bit i: row block i is FP32
   uint32_t body_size = 0;
 };
 absl::StatusOr<FrameInfo> ReadFrameInfo(absl::string_view frame);

@@ -12,7 +12,8 @@
 namespace thinwire {
 
 // Frozen in the wire format: an id is never reused, and a changed encoding takes a new id.
-enum class CodecId : uint8_t { kFp32 = 1, kFloat = 2, kInt64 = 3 };
+enum class CodecId : uint8_t { kFp32 = 1, kFloat = 2, kInt64 = 3, kFloatBlocks = 4 };
+constexpr CodecId kLastCodecId = CodecId::kFloatBlocks;
 
 enum class ScaleRule : uint8_t { kNone = 0, kPowerOfTwo = 1, kAbsMax = 2 };
 
@@ -24,25 +25,54 @@ struct FloatFormat {
   int width() const { return 1 + exponent_bits + mantissa_bits; }
 };
 
+// What float blocks (online model compression, docs/omc.md) do beyond a format and a scale.
+struct BlockOptions {
+  static constexpr int kMinGroupLog2 = 6;
+  static constexpr int kMaxGroupLog2 = 12;  // a whole row block
+  static constexpr uint32_t kMaxOneIn = 100;
+
+  int scale_group_log2 = kMaxGroupLog2;  // 2^this values share a scale
+  bool correction = false;               // least-squares slope and offset of each row block
+  bool truncate = false;                 // towards zero instead of to nearest; for comparison only
+  bool weights_only = false;             // only matrices (row_blocks.h) are coded, all else is FP32
+  uint32_t exact_one_in = 0;             // partial quantisation: one in so many row blocks is FP32; 0: none
+
+  friend bool operator==(const BlockOptions& a, const BlockOptions& b) {
+    return a.scale_group_log2 == b.scale_group_log2 && a.correction == b.correction && a.truncate == b.truncate &&
+           a.weights_only == b.weights_only && a.exact_one_in == b.exact_one_in;
+  }
+};
+
+// A share of row blocks as one in so many. INVALID_ARGUMENT unless `share` is 0 (which gives 0), or 0.01 to 0.5 and
+// within 0.005 of such a number.
+absl::StatusOr<uint32_t> ExactOneIn(double share);
+
 struct CodecSpec {
   CodecId id = CodecId::kFp32;
-  FloatFormat format;                  // kFloat only
-  ScaleRule scale = ScaleRule::kNone;  // kFloat only
+  FloatFormat format;                  // kFloat and kFloatBlocks only
+  ScaleRule scale = ScaleRule::kNone;  // kFloat and kFloatBlocks only
+  BlockOptions blocks = {};            // kFloatBlocks only
 
   static CodecSpec Fp32() { return {}; }
   static CodecSpec Float(int exponent_bits, int mantissa_bits, ScaleRule scale) {
-    return {CodecId::kFloat, {exponent_bits, mantissa_bits}, scale};
+    return {CodecId::kFloat, {exponent_bits, mantissa_bits}, scale, {}};
+  }
+  static CodecSpec FloatBlocks(int exponent_bits, int mantissa_bits, ScaleRule scale, const BlockOptions& blocks = {}) {
+    return {CodecId::kFloatBlocks, {exponent_bits, mantissa_bits}, scale, blocks};
   }
   // INVALID_ARGUMENT naming the field, the value and the limit.
   absl::Status Validate() const;
-  // "fp32", "s1e3m7 (power-of-two scale)".
+  // "fp32", "s1e3m7 (power-of-two scale)", "s1e3m7 blocks (power-of-two scale of 4096 values, weights only, 1 in 10
+  // exact)".
   std::string Name() const;
-  // "fp32", or "s1eXmY" with an optional ":none", ":pow2" (default) or ":absmax"; case is ignored.
+  // "fp32", or "s1eXmY" with an optional ":none", ":pow2" (default) or ":absmax"; case is ignored. "/GROUP" behind that
+  // makes it float blocks with a scale for each GROUP values (64, 128 ... 4096); then may follow, in any order,
+  // "+correction", "+truncate", "+weights" (only) and "+partial=SHARE": "s1e3m7:pow2/4096+weights+partial=0.1".
   static absl::StatusOr<CodecSpec> Parse(absl::string_view text);
 
   friend bool operator==(const CodecSpec& a, const CodecSpec& b) {
     return a.id == b.id && a.format.exponent_bits == b.format.exponent_bits &&
-           a.format.mantissa_bits == b.format.mantissa_bits && a.scale == b.scale;
+           a.format.mantissa_bits == b.format.mantissa_bits && a.scale == b.scale && a.blocks == b.blocks;
   }
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 absl::Status CheckValueCodec(absl::string_view direction, const CodecSpec& codec) {
   if (codec.id == CodecId::kInt64) {
-    return absl::InvalidArgumentError(absl::StrCat(direction, ".value is int64; use fp32 or float"));
+    return absl::InvalidArgumentError(absl::StrCat(direction, ".value is int64; use fp32, float or float blocks"));
   }
   const absl::Status status = codec.Validate();
   if (status.ok()) return status;
@@ -17,10 +17,11 @@ absl::Status CheckValueCodec(absl::string_view direction, const CodecSpec& codec
 
 // Whether every value that `downlink` can decode to comes through `uplink` unchanged, so that a client that does not
 // move uploads exactly what it got. FP32 carries anything; a format carries itself if rounding is all that is done to
-// it or the scale is a power of two (float_scale.h), an absmax scale does not.
+// it or the scale is a power of two (float_scale.h), an absmax scale does not, and neither does a correction. The row
+// blocks that came exact go back exact (client/session/update_encoder.h).
 bool CarriesExactly(const CodecSpec& uplink, const CodecSpec& downlink) {
   const bool identity = uplink.id == CodecId::kFp32 || uplink == CodecSpec::Float(8, 23, ScaleRule::kNone);
-  return identity || (uplink == downlink && uplink.scale != ScaleRule::kAbsMax);
+  return identity || (uplink == downlink && uplink.scale != ScaleRule::kAbsMax && !uplink.blocks.correction);
 }
 
 }  // namespace
@@ -36,7 +37,7 @@ absl::Status ExchangePlan::Validate() const {
         absl::StrCat("uplink.representation is model, but its codec ", uplink.Name(),
                      " cannot carry what the downlink's ", downlink.Name(),
                      " decodes to: a client that does not move would still move the model. Use fp32 or, unless its "
-                     "scale is absmax, the downlink's codec for the uplink, or upload deltas"));
+                     "scale is absmax or it has a correction, the downlink's codec for the uplink, or upload deltas"));
   }
   return absl::OkStatus();
 }
@@ -50,6 +51,14 @@ ExchangePlan Fp32Plan() { return {CodecSpec::Fp32(), Representation::kDelta, Cod
 
 ExchangePlan S1E3M7Plan() {
   const CodecSpec codec = CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo);
+  return {codec, Representation::kDelta, codec};
+}
+
+ExchangePlan OmcPlan() {
+  BlockOptions blocks;
+  blocks.weights_only = true;
+  blocks.exact_one_in = 10;
+  const CodecSpec codec = CodecSpec::FloatBlocks(3, 7, ScaleRule::kPowerOfTwo, blocks);
   return {codec, Representation::kDelta, codec};
 }
 

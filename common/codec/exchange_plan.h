@@ -24,6 +24,9 @@ struct ExchangePlan {
 // The presets of plan.proto.
 ExchangePlan Fp32Plan();
 ExchangePlan S1E3M7Plan();
+// Online model compression (docs/omc.md): S1E3M7, a power-of-two scale for each row block of 4,096 values, matrices
+// only, one row block in ten exact, both ways; deltas up.
+ExchangePlan OmcPlan();
 
 }  // namespace thinwire
 

@@ -38,9 +38,9 @@ absl::Status CheckSize(absl::string_view bytes) {
 }
 
 absl::Status CheckKnown(uint8_t codec, uint16_t flags) {
-  if (codec < static_cast<uint8_t>(CodecId::kFp32) || codec > static_cast<uint8_t>(CodecId::kInt64)) {
-    return absl::UnimplementedError(
-        absl::StrCat("frame with codec ", codec, ", this program knows codecs 1 to 3; update it"));
+  if (codec < static_cast<uint8_t>(CodecId::kFp32) || codec > static_cast<uint8_t>(kLastCodecId)) {
+    return absl::UnimplementedError(absl::StrCat("frame with codec ", codec, ", this program knows codecs 1 to ",
+                                                 static_cast<int>(kLastCodecId), "; update it"));
   }
   if (flags != 0) return absl::InvalidArgumentError(absl::StrCat("frame flags are ", flags, ", must be 0"));
   return absl::OkStatus();

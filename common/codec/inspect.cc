@@ -17,6 +17,9 @@ void AddSegment(const Segment& segment, const FrameInfo& info, TensorReport* rep
   } else if (report->codec != codec) {
     report->codec = "mixed";
   }
+  for (uint32_t i = 0; i < RowBlockCount(info.count); ++i) {
+    if ((info.exact_blocks >> i & 1) != 0) report->exact += RowBlockSize(info.count, i);
+  }
   ++report->blocks;
   report->values += segment.count;
   report->bytes += segment.size;

@@ -19,6 +19,7 @@ struct TensorReport {
   uint64_t bytes = 0;  // frames, headers included
   std::string codec;   // "fp32", "s1e3m7 (power-of-two scale)", "int64"; "mixed" if blocks differ
   float scale = 1;     // of the first block
+  uint64_t exact = 0;  // values in row blocks that float blocks hold in FP32
   double bits_per_value() const {
     return values == 0 ? 0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(values);
   }

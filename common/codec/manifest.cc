@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/bytes.h"
 #include "common/base/status_macros.h"
-#include "common/codec/float_codec.h"
+#include "common/codec/float_blocks_codec.h"
 #include "common/codec/frame.h"
 #include "common/codec/payload.h"
 #include "common/codec/payload_layout.h"
@@ -87,7 +87,9 @@ absl::Status CheckSegment(size_t index, const Segment& segment, const Segment* p
 
 absl::Status CheckSegmentSize(const TensorSpec& tensor, const Segment& segment) {
   uint32_t low = kMinSegmentSize;
-  uint32_t high = static_cast<uint32_t>(kFrameHeaderSize + kFloatBodyHeaderSize) + 4 * segment.count;
+  // Float blocks at full width, with a scale of 4 bytes for each 64 values and a correction for each 4,096.
+  uint32_t high = static_cast<uint32_t>(kFrameHeaderSize + kFloatBlocksHeaderSize) + 4 * segment.count +
+                  4 * ((segment.count + 63) / 64) + 8 * static_cast<uint32_t>(RowBlockCount(segment.count));
   if (tensor.dtype == DataType::kInt64) {
     low = high = static_cast<uint32_t>(kFrameHeaderSize) + 8 * segment.count;
   } else if (tensor.role == TensorRole::kBuffer) {

@@ -2,7 +2,8 @@
 // frame of one block of one tensor. The payload's name is the SHA-256 of its manifest, which holds the SHA-256 of every
 // segment; byte offsets for resuming run over manifest and segments together. docs/wire_format.md is normative.
 //
-// Trainable and frozen tensors go through the plan's codec; float buffers are FP32 and integer buffers int64, always.
+// Trainable and frozen tensors go through the plan's codec (all of them, or only matrices: CodecOf); float buffers are
+// FP32 and integer buffers int64, always.
 // Segments stand in the ModelSpec's order, blocks ascending, each exactly once.
 #ifndef THINWIRE_COMMON_CODEC_PAYLOAD_H_
 #define THINWIRE_COMMON_CODEC_PAYLOAD_H_
@@ -19,6 +20,7 @@
 #include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/codec/codec.h"
+#include "common/codec/row_blocks.h"
 #include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
 
@@ -72,13 +74,15 @@ struct PayloadRef {
 };
 
 // The most bytes a payload of this model and codec can have; uploads over it are refused before they are read. Exact
-// for codecs of a fixed rate, which all of them are so far: the FP32 equivalent of a payload is stated with it.
+// for codecs of a fixed rate: the FP32 equivalent of a payload is stated with it. With partial quantisation, of the
+// largest window (DrawRowBlocks); the others have up to a row block less in FP32.
 absl::StatusOr<uint64_t> MaxPayloadSize(const ModelSpec& spec, Representation representation, const CodecSpec& codec);
 
 struct EncodeOptions {
   Representation representation = Representation::kModel;
   CodecSpec codec;
   Digest base_id;
+  const RowBlockSet* exact = nullptr;  // row blocks that float blocks leave exact; null: none
 };
 
 // Encodes `source` into a new file at `path` (not synced), in one or two sweeps over each tensor and a block of memory.

@@ -47,7 +47,9 @@ class TensorEncoder {
 
   // The scale needs the whole tensor, but often the first block's is the whole tensor's: blocks are encoded while that
   // holds, and once more from the start if it does not hold to the end. Values are thus read once or twice.
-  absl::Status EncodeFloats(uint32_t tensor, const Codec& codec) {
+  // `exact` may be null.
+  absl::Status EncodeFloats(uint32_t tensor, const Codec& codec, const RowBlockSet* exact) {
+    exact_ = exact;
     const uint64_t blocks = BlockCount(spec_.tensors()[tensor].count());
     TensorScan scan;
     TW_ASSIGN_OR_RETURN(float scale, codec.ChooseScale(scan));
@@ -92,13 +94,15 @@ class TensorEncoder {
 
   absl::Status EncodeBlock(uint32_t tensor, uint64_t block, const Codec& codec, float scale) {
     frame_.clear();
-    TW_RETURN_IF_ERROR(codec.Encode(floats_, scale, &frame_));
+    const uint16_t exact_blocks = exact_ == nullptr ? uint16_t{0} : exact_->Mask(tensor, block);
+    TW_RETURN_IF_ERROR(codec.EncodePartly(floats_, scale, exact_blocks, &frame_));
     return out_->Write(tensor, block, static_cast<uint32_t>(floats_.size()), frame_);
   }
 
   const ModelSpec& spec_;
   BlockSource* const source_;
   SegmentWriter* const out_;
+  const RowBlockSet* exact_ = nullptr;  // of the tensor being encoded
   std::vector<float> floats_;
   std::vector<int64_t> ints_;
   std::string frame_;
@@ -118,8 +122,11 @@ absl::Status EncodeTensors(const ModelSpec& spec, const EncodeOptions& options, 
     const TensorSpec& tensor = spec.tensors()[i];
     if (!CarriesTensor(options.representation, tensor)) continue;
     const bool integers = tensor.dtype == DataType::kInt64;
-    const Codec& values = tensor.role == TensorRole::kBuffer ? *exact : *codec;
-    TW_RETURN_IF_ERROR(NameTensor(tensor, integers ? encoder.EncodeInts(i) : encoder.EncodeFloats(i, values)));
+    const bool coded = CodecOf(options.codec, tensor) == options.codec;
+    const absl::Status status = integers
+                                    ? encoder.EncodeInts(i)
+                                    : encoder.EncodeFloats(i, coded ? *codec : *exact, coded ? options.exact : nullptr);
+    TW_RETURN_IF_ERROR(NameTensor(tensor, status));
   }
   return absl::OkStatus();
 }

@@ -1,18 +1,39 @@
 #include "common/codec/payload_layout.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "common/base/status_macros.h"
+#include "common/codec/float_blocks_codec.h"
 #include "common/codec/frame.h"
 
 namespace thinwire {
 namespace {
 
-// Bytes of a frame of `count` values of a tensor whose values go through `codec`.
+// Bytes of a frame of `count` values of a tensor whose values go through `codec`, none of them left exact.
 uint64_t SegmentSize(const TensorSpec& tensor, const Codec& codec, uint32_t count) {
   if (tensor.dtype == DataType::kInt64) return kFrameHeaderSize + uint64_t{8} * count;
-  if (tensor.role == TensorRole::kBuffer) return kFrameHeaderSize + uint64_t{4} * count;
+  const CodecSpec& spec = codec.spec();
+  if (CodecOf(spec, tensor).id == CodecId::kFp32) return kFrameHeaderSize + uint64_t{4} * count;
+  if (spec.id == CodecId::kFloatBlocks) return kFrameHeaderSize + LayOutFloatBlocks(spec, count, 0).body_size;
   return codec.MaxFrameSize(count);
+}
+
+// What it adds that a row block is exact, which may be less than nothing.
+int64_t ExtraOfExact(const CodecSpec& codec, uint32_t count) {
+  return static_cast<int64_t>(LayOutFloatBlocks(codec, count, 1).body_size) -
+         static_cast<int64_t>(LayOutFloatBlocks(codec, count, 0).body_size);
+}
+
+// What the window that adds the most adds to a payload.
+uint64_t LargestWindow(const ModelSpec& spec, const CodecSpec& codec) {
+  int64_t largest = 0;
+  for (const RowBlockWindow& window : RowBlockWindows(spec, codec)) {
+    int64_t extra = static_cast<int64_t>(window.full) * ExtraOfExact(codec, kRowBlockValues);
+    for (const uint32_t size : window.shorter) extra += ExtraOfExact(codec, size);
+    largest = std::max(largest, extra);
+  }
+  return static_cast<uint64_t>(largest);
 }
 
 }  // namespace
@@ -34,6 +55,8 @@ absl::StatusOr<uint64_t> MaxPayloadSize(const ModelSpec& spec, Representation re
     const uint32_t last = BlockSize(tensor.count(), blocks - 1);
     size += (blocks - 1) * SegmentSize(tensor, *coder, kBlockValues) + SegmentSize(tensor, *coder, last);
   }
+  // Frozen tensors are never left exact in parts.
+  if (representation != Representation::kFrozen) size += LargestWindow(spec, codec);
   return size;
 }
 

@@ -12,7 +12,7 @@ anew after a change: `THINWIRE_REWRITE=1 build/dev/tests/unit/codec/plan_matrix_
 
 The downlink carries the full model. `delta` uploads the trained model minus R, the exact decoded downlink that the
 client started from; `model` uploads the trained model itself and the server subtracts R. Buffers always travel exactly
-(FP32 and int64) whatever the plan says.
+(FP32 and int64) whatever the plan says. "Blocks" are those of online model compression (docs/omc.md).
 
 | downlink | uplink | uplink codec | verdict |
 | --- | --- | --- | --- |
@@ -25,8 +25,16 @@ std::vector<CodecSpec> Codecs() {
   }
   codecs.push_back(CodecSpec::Float(5, 10, ScaleRule::kPowerOfTwo));
   codecs.push_back(CodecSpec::Float(8, 23, ScaleRule::kNone));
+  for (const char* blocks : {"s1e3m7/4096", "s1e3m7/4096+weights+partial=0.1", "s1e3m7:absmax/64+correction"}) {
+    codecs.push_back(*CodecSpec::Parse(blocks));
+  }
   codecs.push_back(CodecSpec::Float(1, 7, ScaleRule::kNone));
   codecs.push_back(CodecSpec::Float(4, 24, ScaleRule::kNone));
+  BlockOptions blocks;
+  blocks.scale_group_log2 = 6;
+  codecs.push_back(CodecSpec::FloatBlocks(3, 7, ScaleRule::kNone, blocks));
+  blocks.exact_one_in = 1;
+  codecs.push_back(CodecSpec::FloatBlocks(3, 7, ScaleRule::kPowerOfTwo, blocks));
   return codecs;
 }
 

@@ -24,13 +24,18 @@ v1::CodecKind KindOf(CodecId id) {
       return v1::CODEC_KIND_FLOAT;
     case CodecId::kInt64:
       return v1::CODEC_KIND_INT64;
+    case CodecId::kFloatBlocks:
+      return v1::CODEC_KIND_FLOAT_BLOCKS;
   }
   return v1::CODEC_KIND_UNSPECIFIED;
 }
 
-// The plan's codecs, and those that the model's buffers travel in.
+// The plan's codecs, and those that the model's buffers, and what is no matrix, travel in.
 std::vector<v1::CodecKind> NeededCodecs(const ExchangePlan& plan, const ModelSpec* model) {
   std::vector<v1::CodecKind> needed = {KindOf(plan.downlink.id), KindOf(plan.uplink.id)};
+  for (const CodecSpec& codec : {plan.downlink, plan.uplink}) {
+    if (codec.id == CodecId::kFloatBlocks && codec.blocks.weights_only) needed.push_back(v1::CODEC_KIND_FP32);
+  }
   if (model == nullptr) return needed;
   for (const TensorSpec& tensor : model->tensors()) {
     if (tensor.role != TensorRole::kBuffer) continue;

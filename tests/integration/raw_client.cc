@@ -42,7 +42,8 @@ absl::StatusOr<v1::JoinResponse> RawClient::Join(const ModelSpec* spec, uint64_t
   request.set_client_id(id_);
   request.set_role(v1::CLIENT_ROLE_TRAINER);
   request.add_wire_versions(1);
-  for (const v1::CodecKind kind : {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64}) {
+  for (const v1::CodecKind kind :
+       {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64, v1::CODEC_KIND_FLOAT_BLOCKS}) {
     request.add_codecs(kind);
   }
   request.set_examples(examples);

@@ -20,7 +20,8 @@ v1::JoinRequest Introduction(const std::string& id) {
   request.set_client_id(id);
   request.set_role(v1::CLIENT_ROLE_EVALUATOR);
   request.add_wire_versions(1);
-  for (const v1::CodecKind kind : {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64}) {
+  for (const v1::CodecKind kind :
+       {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64, v1::CODEC_KIND_FLOAT_BLOCKS}) {
     request.add_codecs(kind);
   }
   request.set_examples(1);

@@ -114,7 +114,8 @@ TEST(ManifestTest, MustFitTheModel) {
   EXPECT_EQ(check([](Manifest* m) { m->segments.push_back({4, 0, 1, 24, {}}); }), StatusCode::kInvalidArgument);
   EXPECT_EQ(check([](Manifest* m) { m->segments[1].count = 1; }), StatusCode::kInvalidArgument);
   EXPECT_EQ(check([](Manifest* m) { m->segments[2].tensor = 1; }), StatusCode::kInvalidArgument);
-  EXPECT_EQ(check([](Manifest* m) { m->segments[0].size = 24 + 4 * kBlockValues + 1; }), StatusCode::kInvalidArgument);
+  EXPECT_EQ(check([](Manifest* m) { m->segments[0].size = 24 + 4 * kBlockValues + 4096 + 128 + 1; }),
+            StatusCode::kInvalidArgument);
   EXPECT_EQ(check([](Manifest* m) { m->segments[2].size = 23; }), StatusCode::kInvalidArgument);
   EXPECT_EQ(check([](Manifest* m) { m->segments[3].size = 25; }), StatusCode::kInvalidArgument);
   EXPECT_EQ(check([](Manifest* m) { m->representation = Representation::kFrozen; }), StatusCode::kInvalidArgument);

@@ -64,10 +64,11 @@ TEST(WireFormatDocTest, EveryHexExampleIsTheGoldenFileThatItNames) {
         << example.label;
     seen.push_back(example.label);
   }
-  EXPECT_THAT(
-      seen, testing::UnorderedElementsAre("tests/golden/payloads/model_s1e3m7.txt", "tests/golden/frames/fp32.txt",
-                                          "tests/golden/frames/s1e3m7_pow2.txt", "tests/golden/frames/s1e2m0_none.txt",
-                                          "tests/golden/frames/int64.txt"));
+  EXPECT_THAT(seen, testing::UnorderedElementsAre(
+                        "tests/golden/payloads/model_s1e3m7.txt", "tests/golden/frames/fp32.txt",
+                        "tests/golden/frames/s1e3m7_pow2.txt", "tests/golden/frames/s1e2m0_none.txt",
+                        "tests/golden/frames/int64.txt", "tests/golden/frames/blocks_s1e3m7.txt",
+                        "tests/golden/frames/blocks_exact.txt", "tests/golden/frames/blocks_correction.txt"));
 }
 
 TEST(WireFormatDocTest, TheModelIdIsTheHashOfTheCanonicalText) {
