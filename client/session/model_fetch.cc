@@ -60,7 +60,7 @@ absl::Status ModelFetcher::Take(const ModelSpec& spec, Form form) {
   if (form == Form::kSource) {
     TW_RETURN_IF_ERROR(CheckModel(*base_, frozen, spec));
     spec_ = spec;
-    source_.emplace(spec_, *base_, frozen);
+    source_.emplace(spec_, *base_, frozen, SegmentCheck::kFrameOnly);
     return absl::OkStatus();
   }
   if (state_.spec != spec || state_.floats.empty()) state_ = ModelState(spec);

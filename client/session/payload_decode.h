@@ -21,15 +21,13 @@ absl::Status DecodeModel(const PayloadReader& model, const PayloadReader* frozen
 // them.
 absl::Status CheckModel(const PayloadReader& model, const PayloadReader* frozen, const ModelSpec& spec);
 
-// R block by block from its files, whose segments CheckModel or DecodeModel has found whole. Reads must cover whole
-// blocks. Thread-compatible.
+// R block by block from its files. Reads must cover whole blocks. Thread-compatible.
 class ModelSource : public BlockSource {
  public:
-  // All must outlive it; `frozen` may be null if the model has no frozen tensors.
-  ModelSource(const ModelSpec& spec, const PayloadReader& model, const PayloadReader* frozen)
-      : spec_(spec),
-        model_(model, SegmentCheck::kFrameOnly),
-        frozen_(frozen == nullptr ? model : *frozen, SegmentCheck::kFrameOnly) {}
+  // All must outlive it; `frozen` may be null if the model has no frozen tensors. `check`: kFrameOnly if CheckModel has
+  // found all segments whole.
+  ModelSource(const ModelSpec& spec, const PayloadReader& model, const PayloadReader* frozen, SegmentCheck check)
+      : spec_(spec), model_(model, check), frozen_(frozen == nullptr ? model : *frozen, check) {}
   absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) override {
     return SourceOf(tensor).ReadFloats(tensor, first, out);
   }

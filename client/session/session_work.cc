@@ -121,7 +121,7 @@ absl::StatusOr<PendingUpdate> ClientSession::EncodeTrained(const Assignment& ass
   StreamingTrainer* const streaming = parts_.trainer->streaming();
   ModelStateSource state(model_.state());
   BlockSource& trained = streaming != nullptr ? streaming->trained() : state;
-  TW_ASSIGN_OR_RETURN(update.payload, EncodeUpdate(run_.plan, *spec_, trained, model_.base(), update.path));
+  TW_ASSIGN_OR_RETURN(update.payload, EncodeUpdate(run_.plan, *spec_, trained, model_.base(), assignment.seed, update.path));
   TW_RETURN_IF_ERROR(pending_.Save(assignment, update));
   return update;
 }
@@ -187,8 +187,9 @@ void ClientSession::Evaluate(const Assignment& assignment) {
   if (!Fetch(assignment)) return;
   progress_.Begin(SessionState::kEvaluating, Describe(assignment));
   StreamingTrainer* const streaming = parts_.trainer->streaming();
-  const absl::StatusOr<EvaluateResult> result =
-      streaming != nullptr ? streaming->Evaluate(model_.source()) : parts_.trainer->Evaluate(model_.state());
+  const absl::StatusOr<EvaluateResult> result = streaming != nullptr
+                                                    ? streaming->Evaluate(model_.source(), run_.plan.downlink)
+                                                    : parts_.trainer->Evaluate(model_.state());
   if (steps_.stopping()) return EndBy(StepOutcome::kStopped);
   if (!result.ok()) return Fail(assignment, result.status());
   progress_.Begin(SessionState::kReporting, absl::StrCat("version ", assignment.version, ", loss ", result->loss,

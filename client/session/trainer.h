@@ -63,7 +63,8 @@ class StreamingTrainer {
   virtual absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) = 0;
   // What the last Train that went well has left, until the next call.
   virtual BlockSource& trained() = 0;
-  virtual absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model) = 0;
+  // `held` as in TrainRequest.
+  virtual absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const CodecSpec& held) = 0;
 };
 
 // Called from one thread at a time.

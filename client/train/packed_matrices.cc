@@ -68,6 +68,17 @@ size_t PackedMatrices::IndexOf(const at::Tensor& parameter) const {
 PackedMatrix& PackedMatrices::matrix(size_t index) { return matrices_[index]->values; }
 const PackedMatrix& PackedMatrices::matrix(size_t index) const { return matrices_[index]->values; }
 
+absl::Status PackedMatrices::SetFormat(const PackedFormat& format) {
+  TW_RETURN_IF_ERROR(format.Validate());
+  format_ = format;
+  for (const auto& held : matrices_) {
+    held->values = PackedMatrix(held->values.count(), format_);
+    held->momentum.reset();
+    held->anchor.reset();
+  }
+  return absl::OkStatus();
+}
+
 void PackedMatrices::SetExactBlocks(size_t index, std::vector<bool> exact) {
   PackedMatrix& values = matrices_[index]->values;
   values = PackedMatrix(values.count(), format_, std::move(exact));
@@ -143,7 +154,17 @@ void PackedMatrices::TakeGradient(size_t index, const at::Tensor& gradient) {
   if (status_.ok()) status_ = std::move(stepped);
 }
 
-// The operations of torch_trainer.cc's Pull and of LibTorch's SGD, in their order.
+std::shared_ptr<MatrixKeeper> KeeperOr(const std::shared_ptr<PackedMatrices>& packed) {
+  return packed != nullptr ? std::static_pointer_cast<MatrixKeeper>(packed) : std::make_shared<PlainMatrices>();
+}
+
+absl::Status CheckPackedDevice(bool packed, const at::Device& device) {
+  if (!packed || device.is_cpu()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("packed weights are held on the CPU, the device is ", device.str(), "; use one or the other"));
+}
+
+// The operations of torch_round.cc's Pull and of LibTorch's SGD, in their order.
 absl::Status PackedMatrices::Step(size_t index, const at::Tensor& gradient) {
   Held& held = *matrices_[index];
   const at::Tensor weights = Expand(index);

@@ -29,7 +29,7 @@ namespace thinwire {
 class PackedMatrices : public MatrixKeeper {
  public:
   // `format` is valid.
-  explicit PackedMatrices(const PackedFormat& format);
+  explicit PackedMatrices(const PackedFormat& format = {});
   ~PackedMatrices() override;
 
   at::Tensor NewMatrix(at::IntArrayRef shape) override;
@@ -45,6 +45,8 @@ class PackedMatrices : public MatrixKeeper {
   size_t IndexOf(const at::Tensor& parameter) const;
   PackedMatrix& matrix(size_t index);
   const PackedMatrix& matrix(size_t index) const;
+  // Holds all matrices in this format from here on; their values become zero.
+  absl::Status SetFormat(const PackedFormat& format);
   // Before the first value comes: which blocks of a matrix are held in FP32 (PackedMatrix). Its values become zero.
   void SetExactBlocks(size_t index, std::vector<bool> exact);
   // Bytes that all matrices hold, momentum and anchors included; what is expanded is not.
@@ -73,7 +75,7 @@ class PackedMatrices : public MatrixKeeper {
   struct Held;
   absl::Status Step(size_t index, const at::Tensor& gradient);
 
-  const PackedFormat format_;
+  PackedFormat format_;
   std::vector<std::unique_ptr<Held>> matrices_;
   std::unordered_map<const void*, size_t> index_of_;
   at::Tensor spark_;
@@ -85,6 +87,12 @@ class PackedMatrices : public MatrixKeeper {
   bool recomputing_ = false;
   absl::Status status_;  // of the current step
 };
+
+// The keeper of a model: `packed`, or plain matrices if it is null.
+std::shared_ptr<MatrixKeeper> KeeperOr(const std::shared_ptr<PackedMatrices>& packed);
+
+// INVALID_ARGUMENT for packed matrices on a device that they are not written for.
+absl::Status CheckPackedDevice(bool packed, const at::Device& device);
 
 }  // namespace thinwire
 

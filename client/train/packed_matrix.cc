@@ -20,6 +20,11 @@ namespace {
 using Rounding = PackedFormat::Rounding;
 using BlockBuffer = std::array<float, PackedMatrix::kBlock>;
 
+size_t GroupsOf(const PackedFormat& format) { return PackedMatrix::kBlock >> format.scale_group_log2; }
+size_t ScaleBytes(ScaleRule rule) {
+  return rule == ScaleRule::kNone ? 0 : rule == ScaleRule::kPowerOfTwo ? 1 : sizeof(float);
+}
+
 constexpr size_t kBlockHalves = PackedMatrix::kBlock / 8;  // Philox blocks that a block of values uses up
 
 // Sums for a least-squares line, in double and in lanes: a fixed order whatever the compiler makes of it.
@@ -51,6 +56,10 @@ LineSums SumsOf(absl::Span<const float> x, absl::Span<const float> y) {
 
 absl::Status PackedFormat::Validate() const {
   TW_RETURN_IF_ERROR(CodecSpec::Float(format.exponent_bits, format.mantissa_bits, scale).Validate());
+  if (scale_group_log2 < 6 || scale_group_log2 > 12) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a scale is shared by 2^", scale_group_log2, " values, must be by 2^6 to 2^12"));
+  }
   if (correction && rounding == Rounding::kStochastic) {
     return absl::InvalidArgumentError(
         "a correction fitted to stochastically rounded weights shrinks them a little in every step; use one of the "
@@ -67,7 +76,8 @@ PackedMatrix::PackedMatrix(uint64_t count, const PackedFormat& format, std::vect
     starts_[block + 1] = starts_[block] + (IsExact(block) ? 4 * size : PackedSize(size, format_.format.width()));
   }
   bytes_.resize(starts_.back());
-  scales_.assign(blocks(), 1.0f);
+  scales_.resize(ScaleBytes(format_.scale) * blocks() * GroupsOf(format_));
+  for (size_t group = 0; group < blocks() * GroupsOf(format_); ++group) SetScale(group, 1.0f);
   if (format_.correction) transforms_.resize(blocks());
 }
 
@@ -76,8 +86,8 @@ size_t PackedMatrix::block_size(size_t block) const {
 }
 
 size_t PackedMatrix::memory() const {
-  return bytes_.size() + starts_.size() * sizeof(uint64_t) + scales_.size() * sizeof(float) +
-         transforms_.size() * sizeof(Transform) + exact_.size() / 8;
+  return bytes_.size() + starts_.size() * sizeof(uint64_t) + scales_.size() + transforms_.size() * sizeof(Transform) +
+         exact_.size() / 8;
 }
 
 void PackedMatrix::ExpandBlock(size_t block, absl::Span<float> out) const {
@@ -97,7 +107,29 @@ void PackedMatrix::Expand(absl::Span<float> out) const {
 
 // What the codes stand for, before the correction. Codes are our own, so all of them are numbers.
 void PackedMatrix::Decode(size_t block, absl::Span<float> out) const {
-  (void)DecodeFloats(&bytes_[starts_[block]], out.size(), format_.format, scales_[block], out.data());
+  const size_t size = size_t{1} << format_.scale_group_log2;
+  for (size_t first = 0; first < out.size(); first += size) {
+    const uint8_t* const in = &bytes_[starts_[block] + PackedSize(first, format_.format.width())];
+    const size_t count = std::min(size, out.size() - first);
+    (void)DecodeFloats(in, count, format_.format, ScaleOf((block * kBlock + first) / size), out.data() + first);
+  }
+}
+
+float PackedMatrix::ScaleOf(size_t group) const {
+  switch (format_.scale) {
+    case ScaleRule::kNone:
+      return 1;
+    case ScaleRule::kPowerOfTwo:
+      return FloatFromBits(uint32_t{scales_[group]} << 23);
+    case ScaleRule::kAbsMax:
+      break;
+  }
+  return FloatFromBits(LoadLittle<uint32_t>(&scales_[4 * group]));
+}
+
+void PackedMatrix::SetScale(size_t group, float scale) {
+  if (format_.scale == ScaleRule::kPowerOfTwo) scales_[group] = static_cast<uint8_t>(FloatBits(scale) >> 23);
+  if (format_.scale == ScaleRule::kAbsMax) StoreLittle<uint32_t>(FloatBits(scale), &scales_[4 * group]);
 }
 
 absl::Status PackedMatrix::PackBlock(size_t block, absl::Span<const float> values, uint64_t key) {
@@ -133,21 +165,34 @@ absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, 
     for (size_t i = 0; i < values.size(); ++i) moved[i] = (values[i] - transform.offset) / transform.slope;
     coded = moved.data();
   }
-  const float absmax = FloatFromBits(MaxMagnitudeBits(coded, values.size()));
-  if (!std::isfinite(absmax)) return absl::InvalidArgumentError("a weight is too large for its correction");
-  scales_[block] = ChooseFloatScale(format_.format, format_.scale, absmax);
-  uint8_t* const out = &bytes_[starts_[block]];
-  if (format_.rounding == Rounding::kNearestEven) {
-    (void)EncodeFloats(coded, values.size(), format_.format, scales_[block], out);
+  if (MaxMagnitudeBits(coded, values.size()) >= kFloatInfinityBits) {
+    return absl::InvalidArgumentError("a weight is too large for its correction");
+  }
+  std::array<uint16_t, kBlock> dither;
+  if (format_.rounding == Rounding::kStochastic) {
+    FillRandomHalves(key, block * kBlockHalves, absl::MakeSpan(dither.data(), values.size()));
   } else {
-    std::array<uint16_t, kBlock> dither = {};
-    if (format_.rounding == Rounding::kStochastic) {
-      FillRandomHalves(key, block * kBlockHalves, absl::MakeSpan(dither.data(), values.size()));
-    }
-    (void)EncodeFloatsDithered(coded, dither.data(), values.size(), format_.format, scales_[block], out);
+    std::fill_n(dither.begin(), values.size(), uint16_t{0});
+  }
+  const size_t size = size_t{1} << format_.scale_group_log2;
+  for (size_t first = 0; first < values.size(); first += size) {
+    EncodeGroup((block * kBlock + first) / size,
+                absl::MakeConstSpan(coded + first, std::min(size, values.size() - first)), dither.data() + first,
+                &bytes_[starts_[block] + PackedSize(first, format_.format.width())]);
   }
   if (!transforms_.empty()) FitTransform(block, values);
   return absl::OkStatus();
+}
+
+void PackedMatrix::EncodeGroup(size_t group, absl::Span<const float> values, const uint16_t* dither, uint8_t* out) {
+  const float absmax = FloatFromBits(MaxMagnitudeBits(values.data(), values.size()));
+  const float scale = ChooseFloatScale(format_.format, format_.scale, absmax);
+  SetScale(group, scale);
+  if (format_.rounding == Rounding::kNearestEven) {
+    (void)EncodeFloats(values.data(), values.size(), format_.format, scale, out);
+  } else {
+    (void)EncodeFloatsDithered(values.data(), dither, values.size(), format_.format, scale, out);
+  }
 }
 
 // Yang et al. 2022: argmin over (s, b) of the sum of (V - s * V' - b)^2, in closed form; the sums in double.

@@ -14,8 +14,9 @@
 namespace thinwire {
 
 struct PackedFormat {
-  FloatFormat format{3, 7};                  // S1E8M23 holds every value as it is
-  ScaleRule scale = ScaleRule::kPowerOfTwo;  // of each block
+  FloatFormat format{3, 7};  // S1E8M23 holds every value as it is
+  ScaleRule scale = ScaleRule::kPowerOfTwo;
+  int scale_group_log2 = 12;  // 2^this values share a scale: 6 (64) to 12 (4,096, a block)
   enum class Rounding { kNearestEven, kTruncate, kStochastic } rounding = Rounding::kStochastic;
   // Least-squares slope and offset of each block (the paper's per-variable transformation). Not with stochastic
   // rounding: its noise makes the fitted slope smaller than 1, and step after step that would shrink the weights.
@@ -25,7 +26,7 @@ struct PackedFormat {
   absl::Status Validate() const;
 };
 
-// Values in blocks of kBlock, the last one shorter. Each block is held either as codes with a scale of its own or, for
+// Values in blocks of kBlock, the last one shorter. Each block is held either as codes with scales of its own or, for
 // the share that partial quantisation leaves out, in FP32. A block whose values did not change keeps its bytes.
 // Thread-compatible.
 class PackedMatrix {
@@ -61,6 +62,7 @@ class PackedMatrix {
   bool IsExact(size_t block) const { return !exact_.empty() && exact_[block]; }
   void Decode(size_t block, absl::Span<float> out) const;
   absl::Status Encode(size_t block, absl::Span<const float> values, uint64_t key);
+  void EncodeGroup(size_t group, absl::Span<const float> values, const uint16_t* dither, uint8_t* out);
   void FitTransform(size_t block, absl::Span<const float> values);
 
   uint64_t count_;
@@ -68,7 +70,10 @@ class PackedMatrix {
   std::vector<bool> exact_;
   std::vector<uint64_t> starts_;  // of each block in bytes_, and the end
   std::vector<uint8_t> bytes_;
-  std::vector<float> scales_;
+  float ScaleOf(size_t group) const;
+  void SetScale(size_t group, float scale);
+
+  std::vector<uint8_t> scales_;        // of each group: an exponent of two in a byte, an FP32 number, or nothing
   std::vector<Transform> transforms_;  // empty without correction
 };
 

@@ -12,6 +12,7 @@
 #include "client/train/length_batches.h"
 #include "client/train/matrix_keeper.h"
 #include "client/train/model_init.h"
+#include "client/train/packed_matrices.h"
 #include "client/train/torch_call.h"
 #include "client/train/torch_round.h"
 #include "client/train/torch_state.h"
@@ -55,10 +56,11 @@ Batch MakeBatch(const Samples& samples, int64_t width) {
   return batch;
 }
 
-class ConformerTrainer : public SpeechTrainer {
+class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
  public:
   ConformerTrainer(SpeechTrainerOptions options, ConformerOptions sizes, at::Device device,
-                   std::shared_ptr<Conformer> network, ModelSpec spec, SpeechData train, SpeechData test)
+                   std::shared_ptr<Conformer> network, ModelSpec spec, std::shared_ptr<PackedMatrices> packed,
+                   SpeechData train, SpeechData test)
       : options_(std::move(options)),
         sizes_(sizes),
         device_(device),
@@ -66,7 +68,7 @@ class ConformerTrainer : public SpeechTrainer {
         spec_(std::move(spec)),
         train_(std::move(train)),
         test_(std::move(test)),
-        round_(network_, spec_) {}
+        round_(network_, spec_, std::move(packed)) {}
 
   const ModelSpec& model() const override { return spec_; }
   uint64_t examples() const override { return train_.samples.size(); }
@@ -82,43 +84,61 @@ class ConformerTrainer : public SpeechTrainer {
   }
 
   absl::StatusOr<TrainResult> Train(const TrainRequest& request, ModelState* state) override {
-    TW_RETURN_IF_ERROR(CheckTrainingOptions(request.options));
     TW_RETURN_IF_ERROR(CheckSameModel(state->spec, spec_, options_.model));
+    ModelStateSource start(*state);
+    TW_ASSIGN_OR_RETURN(const TrainResult result, Train(request, start));
+    TW_RETURN_IF_ERROR(ReadModel(round_.values(), state));
+    return result;
+  }
+  absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) override {
+    TW_RETURN_IF_ERROR(CheckTrainingOptions(request.options));
     if (train_.samples.empty()) {
       return absl::FailedPreconditionError("this client has no training data; give it an index and a shard");
     }
-    return CatchTorch("training", [&] { return TrainRound(request, state); });
+    return CatchTorch("training", [&] { return TrainRound(request, start); });
   }
 
   absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) override {
+    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
+    ModelStateSource source(state);
+    return Evaluate(source, CodecSpec::Fp32());
+  }
+  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const CodecSpec& held) override {
     double loss = 0;
     ErrorCount words;
-    TW_RETURN_IF_ERROR(WalkTestSet(state, [&](const SpeechSample& sample, const FrameScores& scores, double its_loss) {
-      loss += its_loss;
-      words += CountWordErrors(DecodeTranscript(sample.labels), DecodeTranscript(DecodeGreedy(scores)));
-    }));
+    TW_RETURN_IF_ERROR(
+        WalkTestSet(model, held, [&](const SpeechSample& sample, const FrameScores& scores, double its_loss) {
+          loss += its_loss;
+          words += CountWordErrors(DecodeTranscript(sample.labels), DecodeTranscript(DecodeGreedy(scores)));
+        }));
     const auto count = test_.samples.size();
     return EvaluateResult{count, loss / static_cast<double>(count), std::max(0.0, 1 - words.rate())};
   }
 
+  StreamingTrainer* streaming() override { return options_.packed ? this : nullptr; }
+  BlockSource& trained() override { return round_.values(); }
+
   absl::StatusOr<std::vector<Transcription>> Transcribe(const ModelState& state, size_t beam) override {
     if (beam == 0) return absl::InvalidArgumentError("a beam of 0; 1 is greedy decoding");
+    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
+    ModelStateSource source(state);
     std::vector<Transcription> all;
-    TW_RETURN_IF_ERROR(WalkTestSet(state, [&](const SpeechSample& sample, const FrameScores& scores, double) {
-      const auto labels = beam == 1 ? DecodeGreedy(scores) : DecodeBeam(scores, beam).front().labels;
-      Transcription line{sample.file, sample.speaker, DecodeTranscript(sample.labels), DecodeTranscript(labels), {},
-                         {}};
-      line.words = CountWordErrors(line.reference, line.hypothesis);
-      line.characters = CountCharacterErrors(line.reference, line.hypothesis);
-      all.push_back(std::move(line));
-    }));
+    TW_RETURN_IF_ERROR(
+        WalkTestSet(source, CodecSpec::Fp32(), [&](const SpeechSample& sample, const FrameScores& scores, double) {
+          const auto labels = beam == 1 ? DecodeGreedy(scores) : DecodeBeam(scores, beam).front().labels;
+          Transcription line{sample.file, sample.speaker, DecodeTranscript(sample.labels), DecodeTranscript(labels), {},
+                             {}};
+          line.words = CountWordErrors(line.reference, line.hypothesis);
+          line.characters = CountCharacterErrors(line.reference, line.hypothesis);
+          all.push_back(std::move(line));
+        }));
     return all;
   }
 
  private:
   using Visitor = std::function<void(const SpeechSample&, const FrameScores&, double loss)>;
 
-  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, ModelState* state) {
+  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, BlockSource& start) {
     std::vector<size_t> lengths;
     for (const SpeechSample& sample : train_.samples) lengths.push_back(sample.features.frames);
     LengthBatches order(std::move(lengths), request.options.batch_size, request.seed);
@@ -126,7 +146,7 @@ class ConformerTrainer : public SpeechTrainer {
     uint64_t step = 0;
     const auto loss = [&] { return LossOf(order.Next(), DeriveKey({request.seed, KeyWord("augment"), step++})); };
     TW_ASSIGN_OR_RETURN(const double mean,
-                        round_.Train(request, StepsOf(request.options, order.batches_per_epoch()), loss, state));
+                        round_.Train(request, StepsOf(request.options, order.batches_per_epoch()), loss, start));
     return TrainResult{train_.samples.size(), mean};
   }
 
@@ -157,15 +177,14 @@ class ConformerTrainer : public SpeechTrainer {
   }
 
   // Calls `visit` for each recording of the test set, in its order.
-  absl::Status WalkTestSet(const ModelState& state, const Visitor& visit) {
+  absl::Status WalkTestSet(BlockSource& model, const CodecSpec& held, const Visitor& visit) {
     if (test_.samples.empty()) {
       return absl::FailedPreconditionError(
           "this client has no test data, so it cannot evaluate; give it an index with a test set");
     }
-    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
     return CatchTorch("evaluating", [&] {
       at::NoGradGuard no_grad;
-      round_.Load(state);
+      TW_RETURN_IF_ERROR(round_.Load(model, held));
       for (size_t first = 0; first < test_.samples.size(); first += options_.evaluation_batch) {
         VisitBatch(first, std::min<size_t>(first + options_.evaluation_batch, test_.samples.size()), visit);
       }
@@ -221,19 +240,21 @@ absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeSpeechTrainer(const SpeechTra
   TW_RETURN_IF_ERROR(ConfigureTorchThreads(options.threads));
   if (options.evaluation_batch == 0) return absl::InvalidArgumentError("evaluation_batch is 0, it must be at least 1");
   TW_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
+  TW_RETURN_IF_ERROR(CheckPackedDevice(options.packed, device));
   TW_ASSIGN_OR_RETURN(ConformerOptions sizes, ConformerNamed(options.model));
   TW_ASSIGN_OR_RETURN(sizes.features, WidthOf(train, test));
   sizes.labels = kSpeechLabels;
   sizes.dropout = options.dropout;
   TW_RETURN_IF_ERROR(CheckConformer(sizes));
-  return CatchTorch(absl::StrCat("building model '", options.model, "'"),
-                    [&]() -> absl::StatusOr<std::unique_ptr<SpeechTrainer>> {
-                      auto network = std::make_shared<Conformer>(std::make_shared<PlainMatrices>(), sizes);
-                      TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
-                      network->to(device);
-                      return std::make_unique<ConformerTrainer>(options, sizes, device, std::move(network),
-                                                                std::move(spec), std::move(train), std::move(test));
-                    });
+  return CatchTorch(
+      absl::StrCat("building model '", options.model, "'"), [&]() -> absl::StatusOr<std::unique_ptr<SpeechTrainer>> {
+        const auto packed = options.packed ? std::make_shared<PackedMatrices>() : nullptr;
+        auto network = std::make_shared<Conformer>(KeeperOr(packed), sizes);
+        TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
+        if (packed == nullptr) network->to(device);
+        return std::make_unique<ConformerTrainer>(options, sizes, device, std::move(network), std::move(spec), packed,
+                                                  std::move(train), std::move(test));
+      });
 }
 
 }  // namespace thinwire

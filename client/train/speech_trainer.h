@@ -23,7 +23,10 @@ struct SpeechTrainerOptions {
   bool augment = true;  // mask features while training, by `masks`
   MaskRule masks;
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
-  int threads = 1;             // for the whole process; with more than 1 results may differ from run to run
+  // Matrices are held in the small floats that the plan's downlink codes them in, and expanded one at a time: models
+  // come and go through Trainer::streaming(). On the CPU, with SGD.
+  bool packed = false;
+  int threads = 1;  // for the whole process; with more than 1 results may differ from run to run
   uint32_t evaluation_batch = 32;
 };
 

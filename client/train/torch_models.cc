@@ -2,14 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/batchnorm.h>
-#include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/linear.h>
 
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/train/layers.h"
 #include "client/train/torch_dropout.h"
 #include "client/train/torch_trainer.h"
 
@@ -18,8 +17,14 @@ namespace {
 
 namespace nn = torch::nn;
 
-nn::Conv2d Convolution(int64_t in, int64_t out, int64_t kernel) {
-  return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
+using Keeper = std::shared_ptr<MatrixKeeper>;
+
+std::shared_ptr<ConvolutionLayer> Convolution(const Keeper& keeper, int64_t in, int64_t out, int64_t kernel) {
+  const ConvolutionShape same{{1, 1}, {kernel / 2, kernel / 2}, 1};
+  return std::make_shared<ConvolutionLayer>(keeper, in, out, kernel, same);
+}
+std::shared_ptr<LinearLayer> Linear(const Keeper& keeper, int64_t in, int64_t out) {
+  return std::make_shared<LinearLayer>(keeper, in, out);
 }
 
 // The same images, laid out with the channels innermost, which convolutions on the CPU take and give without a
@@ -33,68 +38,68 @@ at::Tensor ChannelsLast(const at::Tensor& images) {
 
 class Mlp : public ImageModel {
  public:
-  explicit Mlp(const ModelInput& input)
-      : fc1_(register_module("fc1", nn::Linear(static_cast<int64_t>(input.shape.values()), 200))),
-        fc2_(register_module("fc2", nn::Linear(200, 200))),
-        fc3_(register_module("fc3", nn::Linear(200, input.classes))) {}
+  Mlp(const ModelInput& input, const Keeper& keeper)
+      : fc1_(register_module("fc1", Linear(keeper, static_cast<int64_t>(input.shape.values()), 200))),
+        fc2_(register_module("fc2", Linear(keeper, 200, 200))),
+        fc3_(register_module("fc3", Linear(keeper, 200, input.classes))) {}
 
   at::Tensor Forward(const at::Tensor& images) override {
-    return fc3_(at::relu(fc2_(at::relu(fc1_(images.flatten(1))))));
+    return (*fc3_)(at::relu((*fc2_)(at::relu((*fc1_)(images.flatten(1))))));
   }
 
  private:
-  nn::Linear fc1_, fc2_, fc3_;
+  std::shared_ptr<LinearLayer> fc1_, fc2_, fc3_;
 };
 
 class Cnn : public ImageModel {
  public:
-  explicit Cnn(const ModelInput& input)
-      : conv1_(register_module("conv1", Convolution(input.shape.channels, 16, 5))),
-        conv2_(register_module("conv2", Convolution(16, 32, 5))),
-        fc1_(register_module("fc1", nn::Linear(32 * (input.shape.height / 4) * (input.shape.width / 4), 64))),
-        fc2_(register_module("fc2", nn::Linear(64, input.classes))) {}
+  Cnn(const ModelInput& input, const Keeper& keeper)
+      : conv1_(register_module("conv1", Convolution(keeper, input.shape.channels, 16, 5))),
+        conv2_(register_module("conv2", Convolution(keeper, 16, 32, 5))),
+        fc1_(register_module("fc1", Linear(keeper, 32 * (input.shape.height / 4) * (input.shape.width / 4), 64))),
+        fc2_(register_module("fc2", Linear(keeper, 64, input.classes))) {}
 
   at::Tensor Forward(const at::Tensor& images) override {
-    at::Tensor x = at::max_pool2d(conv1_(ChannelsLast(images)).relu_(), 2);
-    x = at::max_pool2d(conv2_(x).relu_(), 2);
-    return fc2_(at::relu(fc1_(x.flatten(1))));
+    at::Tensor x = at::max_pool2d((*conv1_)(ChannelsLast(images)).relu_(), 2);
+    x = at::max_pool2d((*conv2_)(x).relu_(), 2);
+    return (*fc2_)(at::relu((*fc1_)(x.flatten(1))));
   }
 
  private:
-  nn::Conv2d conv1_, conv2_;
-  nn::Linear fc1_, fc2_;
+  std::shared_ptr<ConvolutionLayer> conv1_, conv2_;
+  std::shared_ptr<LinearLayer> fc1_, fc2_;
 };
 
 // The network of M22 (arXiv 2301.09269), after its authors' Keras code: order ReLU, BatchNorm; Keras' BatchNorm
 // defaults (momentum 0.99, which is 0.01 here, and epsilon 0.001).
 class M22Cnn : public ImageModel {
  public:
-  explicit M22Cnn(const ModelInput& input) {
+  M22Cnn(const ModelInput& input, const Keeper& keeper) {
     int64_t channels = input.shape.channels;
     for (size_t i = 0; i < kLayers; ++i) {
       const int64_t width = kWidths[i];
-      convs_.push_back(register_module(absl::StrCat("conv", i + 1), Convolution(channels, width, 3)));
+      convs_.push_back(register_module(absl::StrCat("conv", i + 1), Convolution(keeper, channels, width, 3)));
       norms_.push_back(register_module(absl::StrCat("bn", i + 1), nn::BatchNorm2d(Norm(width))));
       channels = width;
     }
     const int64_t flat = channels * (input.shape.height / 8) * (input.shape.width / 8);
-    fc1_ = register_module("fc1", nn::Linear(flat, 128));
+    fc1_ = register_module("fc1", Linear(keeper, flat, 128));
     bn7_ = register_module("bn7", nn::BatchNorm1d(Norm(128)));
-    fc2_ = register_module("fc2", nn::Linear(128, input.classes));
+    fc2_ = register_module("fc2", Linear(keeper, 128, input.classes));
   }
 
   size_t min_batch() const override { return 2; }
 
-  void Seed(uint64_t seed) override { random_.Seed(seed, fc2_->weight.device()); }
+  void Seed(uint64_t seed) override { random_.Seed(seed, bn7_->weight.device()); }
 
   at::Tensor Forward(const at::Tensor& images) override {
     at::Tensor x = ChannelsLast(images);
     for (size_t i = 0; i < kLayers; ++i) {
-      x = norms_[i](convs_[i](x).relu_());
+      x = norms_[i]((*convs_[i])(x).relu_());
       if (i % 2 == 1) x = kDropouts[i / 2](at::max_pool2d(x, 2), random_, is_training());
     }
-    x = kDropouts[3](bn7_(at::relu(fc1_(x.flatten(1)))), random_, is_training());
-    return fc2_(x);
+    x = kDropouts[3](bn7_(at::relu((*fc1_)(x.flatten(1)))), random_, is_training());
+    return (*fc2_)(x);
   }
 
  private:
@@ -103,21 +108,21 @@ class M22Cnn : public ImageModel {
   static nn::BatchNormOptions Norm(int64_t width) { return nn::BatchNormOptions(width).momentum(0.01).eps(1e-3); }
 
   const Dropout kDropouts[4] = {Dropout(0.2), Dropout(0.3), Dropout(0.4), Dropout(0.5)};
-  std::vector<nn::Conv2d> convs_;
+  std::vector<std::shared_ptr<ConvolutionLayer>> convs_;
   std::vector<nn::BatchNorm2d> norms_;
-  nn::Linear fc1_{nullptr}, fc2_{nullptr};
+  std::shared_ptr<LinearLayer> fc1_, fc2_;
   nn::BatchNorm1d bn7_{nullptr};
   ModelRandom random_;
 };
 
 struct Architecture {
   uint32_t min_side;  // of an image
-  std::shared_ptr<ImageModel> (*make)(const ModelInput&);
+  std::shared_ptr<ImageModel> (*make)(const ModelInput&, const Keeper&);
 };
 
 template <typename Model>
-std::shared_ptr<ImageModel> Make(const ModelInput& input) {
-  return std::make_shared<Model>(input);
+std::shared_ptr<ImageModel> Make(const ModelInput& input, const Keeper& keeper) {
+  return std::make_shared<Model>(input, keeper);
 }
 
 const std::map<std::string, Architecture>& Architectures() {
@@ -137,7 +142,8 @@ std::vector<std::string> TorchModelNames() {
   return names;
 }
 
-absl::StatusOr<std::shared_ptr<ImageModel>> MakeImageModel(const std::string& name, const ModelInput& input) {
+absl::StatusOr<std::shared_ptr<ImageModel>> MakeImageModel(const std::string& name, const ModelInput& input,
+                                                           const std::shared_ptr<MatrixKeeper>& keeper) {
   const auto found = Architectures().find(name);
   if (found == Architectures().end()) {
     return absl::InvalidArgumentError(
@@ -149,7 +155,7 @@ absl::StatusOr<std::shared_ptr<ImageModel>> MakeImageModel(const std::string& na
                                                    ", the data has ", input.shape.height, "x", input.shape.width,
                                                    "; choose another model"));
   }
-  return found->second.make(input);
+  return found->second.make(input, keeper);
 }
 
 }  // namespace thinwire

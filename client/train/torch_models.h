@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/train/dataset.h"
+#include "client/train/matrix_keeper.h"
 
 namespace thinwire {
 
@@ -32,8 +33,10 @@ class ImageModel : public torch::nn::Module {
 };
 
 // Adding an architecture: a class derived from ImageModel and a row in the table of torch_models.cc.
-// INVALID_ARGUMENT if there is no such model (the message lists them) or the images are too small for it.
-absl::StatusOr<std::shared_ptr<ImageModel>> MakeImageModel(const std::string& name, const ModelInput& input);
+// `keeper` holds its matrices. INVALID_ARGUMENT if there is no such model (the message lists them) or the images are
+// too small for it.
+absl::StatusOr<std::shared_ptr<ImageModel>> MakeImageModel(const std::string& name, const ModelInput& input,
+                                                           const std::shared_ptr<MatrixKeeper>& keeper);
 
 }  // namespace thinwire
 

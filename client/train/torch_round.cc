@@ -7,9 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/train/torch_state.h"
 #include "client/train/torch_threads.h"
-#include "client/train/training_check.h"
 #include "common/base/status_macros.h"
 
 namespace thinwire {
@@ -25,72 +23,76 @@ absl::Status Diverged(const TrainRequest& request, const std::string& what) {
 
 }  // namespace
 
-TorchRound::TorchRound(std::shared_ptr<torch::nn::Module> network, ModelSpec spec)
-    : network_(std::move(network)), spec_(std::move(spec)) {
-  for (const at::Tensor& tensor : network_->parameters()) {
-    if (tensor.requires_grad()) weights_.push_back(tensor);
+TorchRound::TorchRound(std::shared_ptr<torch::nn::Module> network, ModelSpec spec,
+                       std::shared_ptr<PackedMatrices> packed)
+    : network_(std::move(network)), values_(*network_, std::move(spec), std::move(packed)) {
+  for (uint32_t i = 0; i < values_.tensors().size(); ++i) {
+    const at::Tensor& tensor = values_.tensors()[i];
+    if (tensor.requires_grad() && !values_.IsPacked(i)) weights_.push_back(tensor);
   }
 }
 
 absl::StatusOr<double> TorchRound::Train(const TrainRequest& request, uint64_t steps,
-                                         const std::function<at::Tensor()>& loss, ModelState* state) {
-  AdoptTorchThreads();
-  CopyIn(*state, *network_);
+                                         const std::function<at::Tensor()>& loss, BlockSource& start) {
+  TW_RETURN_IF_ERROR(Load(start, request.held));
   network_->train();
+  if (PackedMatrices* const packed = values_.packed(); packed != nullptr) {
+    TW_RETURN_IF_ERROR(packed->BeginRound(request.options, request.seed));
+  }
   auto optimizer = optimizer_.Take(request.options, weights_);
-  TW_ASSIGN_OR_RETURN(const double mean, RunSteps(request, steps, loss, *state, *optimizer));
-  CopyOut(*network_, state);
-  const absl::Status finite = CheckFinite(*state);
+  TW_ASSIGN_OR_RETURN(const double mean, RunSteps(request, steps, loss, *optimizer));
+  const absl::Status finite = values_.CheckFinite();
   if (!finite.ok()) return Diverged(request, absl::StrCat("after training, ", finite.message()));
   optimizer_.Keep(request.options, std::move(optimizer));
   return mean;
 }
 
-void TorchRound::Load(const ModelState& state) {
+absl::Status TorchRound::Load(BlockSource& model, const CodecSpec& held) {
   AdoptTorchThreads();
-  CopyIn(state, *network_);
+  TW_RETURN_IF_ERROR(values_.Load(model, held));
   network_->eval();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<double> TorchRound::RunSteps(const TrainRequest& request, uint64_t steps,
-                                            const std::function<at::Tensor()>& loss_of_batch, const ModelState& start,
+                                            const std::function<at::Tensor()>& loss,
                                             torch::optim::Optimizer& optimizer) {
   const double mu = request.options.proximal_mu;
-  const std::vector<at::Tensor> anchors = mu > 0 ? Anchors(start) : std::vector<at::Tensor>();
+  std::vector<at::Tensor> anchors;
+  for (size_t i = 0; mu > 0 && i < weights_.size(); ++i) anchors.push_back(weights_[i].detach().clone());
   const uint64_t stride = std::max<uint64_t>(1, steps / kProgressLines);
   double total = 0;
   for (uint64_t step = 1; step <= steps; ++step) {
     if (request.cancelled && request.cancelled()) return absl::CancelledError("training was cancelled");
-    optimizer.zero_grad();
-    const at::Tensor loss = loss_of_batch();
-    loss.backward();
-    Pull(anchors, mu);
-    optimizer.step();
-    const double value = loss.item<double>();
-    if (!std::isfinite(value)) {
-      return Diverged(request, absl::StrCat("the loss of step ", step, " of ", steps, " is ", value));
-    }
-    total += value;
-    if (request.progress && step % stride == 0) request.progress(absl::StrCat("step ", step, " of ", steps));
+    const absl::StatusOr<double> value = Step(step, loss, mu, anchors, optimizer);
+    if (!value.ok() && !absl::IsInvalidArgument(value.status())) return value.status();
+    const std::string at = absl::StrCat("step ", step, " of ", steps);
+    if (!value.ok()) return Diverged(request, absl::StrCat("in ", at, ", ", value.status().message()));
+    if (!std::isfinite(*value)) return Diverged(request, absl::StrCat("the loss of ", at, " is ", *value));
+    total += *value;
+    if (request.progress && step % stride == 0) request.progress(at);
   }
   return total / static_cast<double>(steps);
+}
+
+absl::StatusOr<double> TorchRound::Step(uint64_t step, const std::function<at::Tensor()>& loss_of_batch,
+                                        double proximal_mu, const std::vector<at::Tensor>& anchors,
+                                        torch::optim::Optimizer& optimizer) {
+  PackedMatrices* const packed = values_.packed();
+  if (packed != nullptr) packed->BeginStep(step);
+  optimizer.zero_grad();
+  const at::Tensor loss = loss_of_batch();
+  loss.backward();
+  if (packed != nullptr) TW_RETURN_IF_ERROR(packed->EndStep());
+  Pull(anchors, proximal_mu);
+  optimizer.step();
+  return loss.item<double>();
 }
 
 // FedProx (arXiv 1812.06127): the gradient of mu/2 * ||w - anchor||^2.
 void TorchRound::Pull(const std::vector<at::Tensor>& anchors, double mu) {
   at::NoGradGuard no_grad;
   for (size_t i = 0; i < anchors.size(); ++i) weights_[i].mutable_grad().add_(weights_[i] - anchors[i], mu);
-}
-
-// Views of the trainable tensors of `start`, on the CPU without a copy.
-std::vector<at::Tensor> TorchRound::Anchors(const ModelState& start) const {
-  std::vector<at::Tensor> anchors;
-  for (size_t i = 0; i < start.floats.size(); ++i) {
-    if (spec_.tensors()[i].role != TensorRole::kTrainable) continue;
-    const at::Tensor& weight = weights_[anchors.size()];
-    anchors.push_back(ViewOf(start.floats[i], weight).to(weight.device()));
-  }
-  return anchors;
 }
 
 }  // namespace thinwire

@@ -12,37 +12,42 @@
 
 #include "absl/status/statusor.h"
 #include "client/session/trainer.h"
+#include "client/train/module_values.h"
+#include "client/train/packed_matrices.h"
 #include "client/train/torch_optimizer.h"
+#include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
-#include "common/tensor/model_state.h"
 
 namespace thinwire {
 
 // Owned by one trainer; not thread-safe. Its functions throw what LibTorch throws: call them under CatchTorch.
 class TorchRound {
  public:
-  // `spec` is the network's, which is on its device already.
-  TorchRound(std::shared_ptr<torch::nn::Module> network, ModelSpec spec);
+  // `spec` is the network's, which is on its device already. `packed` holds its matrices; nullptr if they are plain.
+  TorchRound(std::shared_ptr<torch::nn::Module> network, ModelSpec spec,
+             std::shared_ptr<PackedMatrices> packed = nullptr);
 
-  // `steps` steps down the gradient of what `loss` returns for the next batch, a scalar, from the weights in `state` to
-  // those left there. Returns the mean loss. Progress, cancellation, FedProx and errors as trainer.h and
-  // torch_trainer.h say; on error `state` is unspecified and the optimiser's moments are gone.
+  // `steps` steps down the gradient of what `loss` returns for the next batch, a scalar, from the weights in `start` to
+  // those then in values(). Returns the mean loss. Progress, cancellation, FedProx and errors as trainer.h and
+  // torch_trainer.h say; on error values() are unspecified and the optimiser's moments are gone.
   absl::StatusOr<double> Train(const TrainRequest& request, uint64_t steps, const std::function<at::Tensor()>& loss,
-                               ModelState* state);
-  // Puts `state` into the network, for evaluation.
-  void Load(const ModelState& state);
+                               BlockSource& start);
+  // Puts `model` into the network, for evaluation; packed matrices as `held` says.
+  absl::Status Load(BlockSource& model, const CodecSpec& held);
+  ModuleValues& values() { return values_; }
   // Drops moments that the optimiser kept.
   void Forget() { optimizer_ = RoundOptimizer(); }
 
  private:
   absl::StatusOr<double> RunSteps(const TrainRequest& request, uint64_t steps, const std::function<at::Tensor()>& loss,
-                                  const ModelState& start, torch::optim::Optimizer& optimizer);
+                                  torch::optim::Optimizer& optimizer);
+  absl::StatusOr<double> Step(uint64_t step, const std::function<at::Tensor()>& loss, double proximal_mu,
+                              const std::vector<at::Tensor>& anchors, torch::optim::Optimizer& optimizer);
   void Pull(const std::vector<at::Tensor>& anchors, double mu);
-  std::vector<at::Tensor> Anchors(const ModelState& start) const;
 
   const std::shared_ptr<torch::nn::Module> network_;
-  const ModelSpec spec_;
-  std::vector<at::Tensor> weights_;  // the trainable ones, shared with network_
+  ModuleValues values_;
+  std::vector<at::Tensor> weights_;  // the trainable ones that are not packed, shared with network_
   RoundOptimizer optimizer_;
 };
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/train/batch_order.h"
 #include "client/train/model_init.h"
+#include "client/train/packed_matrices.h"
 #include "client/train/torch_call.h"
 #include "client/train/torch_models.h"
 #include "client/train/torch_round.h"
@@ -37,10 +38,10 @@ struct TensorData {
   static at::Tensor Input(const at::Tensor& images) { return images.to(at::kFloat).div_(255); }
 };
 
-class TorchTrainer : public ImageTrainer {
+class TorchTrainer : public ImageTrainer, public StreamingTrainer {
  public:
   TorchTrainer(TorchTrainerOptions options, ModelInput input, at::Device device, std::shared_ptr<ImageModel> network,
-               ModelSpec spec, Dataset train, Dataset test)
+               ModelSpec spec, std::shared_ptr<PackedMatrices> packed, Dataset train, Dataset test)
       : options_(std::move(options)),
         input_(input),
         network_(std::move(network)),
@@ -48,7 +49,7 @@ class TorchTrainer : public ImageTrainer {
         device_(device),
         train_(std::make_unique<TensorData>(std::move(train), device)),
         test_(std::move(test), device),
-        round_(network_, spec_) {}
+        round_(network_, spec_, std::move(packed)) {}
 
   const ModelSpec& model() const override { return spec_; }
   uint64_t examples() const override { return train_->bytes.size(); }
@@ -67,7 +68,7 @@ class TorchTrainer : public ImageTrainer {
 
   absl::StatusOr<ModelState> Initialize(uint64_t seed) override {
     return CatchTorch("making weights", [&]() -> absl::StatusOr<ModelState> {
-      TW_ASSIGN_OR_RETURN(const auto fresh, MakeImageModel(options_.model, input_));
+      TW_ASSIGN_OR_RETURN(const auto fresh, MakeImageModel(options_.model, input_, std::make_shared<PlainMatrices>()));
       ModelState state(spec_);
       CopyOut(*fresh, &state);
       InitializeWeights(seed, &state);
@@ -76,20 +77,33 @@ class TorchTrainer : public ImageTrainer {
   }
 
   absl::StatusOr<TrainResult> Train(const TrainRequest& request, ModelState* state) override {
-    TW_RETURN_IF_ERROR(CheckTrainingOptions(request.options));
     TW_RETURN_IF_ERROR(CheckSameModel(state->spec, spec_, options_.model));
+    ModelStateSource start(*state);
+    TW_ASSIGN_OR_RETURN(const TrainResult result, Train(request, start));
+    TW_RETURN_IF_ERROR(ReadModel(round_.values(), state));
+    return result;
+  }
+  absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) override {
+    TW_RETURN_IF_ERROR(CheckTrainingOptions(request.options));
     TW_RETURN_IF_ERROR(CheckBatch(request.options.batch_size));
-    return CatchTorch("training", [&] { return TrainRound(request, state); });
+    return CatchTorch("training", [&] { return TrainRound(request, start); });
   }
 
   absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) override {
+    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
+    ModelStateSource source(state);
+    return Evaluate(source, CodecSpec::Fp32());
+  }
+  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const CodecSpec& held) override {
     if (test_.bytes.empty()) {
       return absl::FailedPreconditionError(
           "this client has no test data, so it cannot evaluate; give it a data folder with t10k files");
     }
-    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
-    return CatchTorch("evaluating", [&] { return EvaluateAll(state); });
+    return CatchTorch("evaluating", [&] { return EvaluateAll(model, held); });
   }
+
+  StreamingTrainer* streaming() override { return options_.packed ? this : nullptr; }
+  BlockSource& trained() override { return round_.values(); }
 
  private:
   absl::Status CheckBatch(uint32_t batch) const {
@@ -103,12 +117,12 @@ class TorchTrainer : public ImageTrainer {
                                                    train_->bytes.size(), " samples; raise both to ", least));
   }
 
-  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, ModelState* state) {
+  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, BlockSource& start) {
     network_->Seed(DeriveKey({request.seed, KeyWord("dropout")}));
     BatchOrder order(train_->bytes.size(), request.options.batch_size, network_->min_batch(), request.seed);
     TW_ASSIGN_OR_RETURN(const double loss, round_.Train(
                                                request, StepsOf(request.options, order.batches_per_epoch()),
-                                               [&] { return LossOf(order.Next()); }, state));
+                                               [&] { return LossOf(order.Next()); }, start));
     return TrainResult{train_->bytes.size(), loss};
   }
 
@@ -120,9 +134,9 @@ class TorchTrainer : public ImageTrainer {
     return at::cross_entropy_loss(logits, train_->labels.index_select(0, index).to(at::kLong));
   }
 
-  absl::StatusOr<EvaluateResult> EvaluateAll(const ModelState& state) {
+  absl::StatusOr<EvaluateResult> EvaluateAll(BlockSource& model, const CodecSpec& held) {
     at::NoGradGuard no_grad;
-    round_.Load(state);
+    TW_RETURN_IF_ERROR(round_.Load(model, held));
     const auto n = static_cast<int64_t>(test_.bytes.size());
     double loss = 0;
     int64_t right = 0;
@@ -168,14 +182,16 @@ absl::StatusOr<std::unique_ptr<ImageTrainer>> MakeTorchTrainer(const TorchTraine
   TW_RETURN_IF_ERROR(ConfigureTorchThreads(options.threads));
   if (options.evaluation_batch == 0) return absl::InvalidArgumentError("evaluation_batch is 0, it must be at least 1");
   TW_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
+  TW_RETURN_IF_ERROR(CheckPackedDevice(options.packed, device));
   TW_ASSIGN_OR_RETURN(const ModelInput input, InputOf(train, test));
   return CatchTorch(absl::StrCat("building model '", options.model, "'"),
                     [&]() -> absl::StatusOr<std::unique_ptr<ImageTrainer>> {
-                      TW_ASSIGN_OR_RETURN(auto network, MakeImageModel(options.model, input));
+                      const auto packed = options.packed ? std::make_shared<PackedMatrices>() : nullptr;
+                      TW_ASSIGN_OR_RETURN(auto network, MakeImageModel(options.model, input, KeeperOr(packed)));
                       TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
-                      network->to(device);
+                      if (packed == nullptr) network->to(device);
                       return std::make_unique<TorchTrainer>(options, input, device, std::move(network), std::move(spec),
-                                                            std::move(train), std::move(test));
+                                                            packed, std::move(train), std::move(test));
                     });
 }
 

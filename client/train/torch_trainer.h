@@ -16,7 +16,10 @@ namespace thinwire {
 struct TorchTrainerOptions {
   std::string model = "cnn";   // one of TorchModelNames()
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
-  int threads = 1;             // for the whole process; with more than 1 results may differ from run to run
+  // Matrices are held in the small floats that the plan's downlink codes them in, and expanded one at a time: models
+  // come and go through Trainer::streaming(). On the CPU, with SGD.
+  bool packed = false;
+  int threads = 1;  // for the whole process; with more than 1 results may differ from run to run
   uint32_t evaluation_batch = 200;
 };
 

@@ -61,15 +61,4 @@ absl::Status CheckSameModel(const ModelSpec& received, const ModelSpec& own, con
       absl::StrCat(model, "it has ", theirs.size(), " tensors, here are ", ours.size(), way_out));
 }
 
-absl::Status CheckFinite(const ModelState& state) {
-  for (size_t i = 0; i < state.floats.size(); ++i) {
-    const auto& values = state.floats[i];
-    const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
-    if (bad == values.end()) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("value ", bad - values.begin(), " of tensor '", state.spec.tensors()[i].name, "' is ", *bad));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace thinwire

@@ -18,9 +18,6 @@ absl::Status CheckTrainingOptions(const TrainingOptions& options);
 // INVALID_ARGUMENT naming the first tensor in which a model received differs from the client's own.
 absl::Status CheckSameModel(const ModelSpec& received, const ModelSpec& own, const std::string& own_name);
 
-// INVALID_ARGUMENT naming the first float tensor with a value that is not finite.
-absl::Status CheckFinite(const ModelState& state);
-
 }  // namespace thinwire
 
 #endif  // THINWIRE_CLIENT_TRAIN_TRAINING_CHECK_H_

@@ -54,6 +54,10 @@ class ModelStateSource : public BlockSource {
   const ModelState& state_;
 };
 
+// All values of a model, block by block, into `state`, whose spec is the model's. Errors of `source` are returned as
+// they are; `state` is then partly overwritten.
+absl::Status ReadModel(BlockSource& source, ModelState* state);
+
 }  // namespace thinwire
 
 #endif  // THINWIRE_COMMON_TENSOR_MODEL_STATE_H_

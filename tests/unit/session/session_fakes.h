@@ -107,7 +107,7 @@ class StreamingAdapter : public StreamingTrainer {
     return trainer_->Train(request, &state_);
   }
   BlockSource& trained() override { return *source_; }
-  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model) override {
+  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const CodecSpec&) override {
     const absl::Status read = Read(model);
     if (!read.ok()) return read;
     return trainer_->Evaluate(state_);
@@ -117,18 +117,7 @@ class StreamingAdapter : public StreamingTrainer {
   absl::Status Read(BlockSource& source) {
     state_ = ModelState(*spec_);
     source_.emplace(state_);
-    for (uint32_t tensor = 0; tensor < state_.floats.size(); ++tensor) {
-      const uint64_t count = spec_->tensors()[tensor].count();
-      for (uint64_t block = 0; block < BlockCount(count); ++block) {
-        const uint64_t first = block * kBlockValues;
-        const absl::Status status =
-            spec_->tensors()[tensor].dtype == DataType::kFloat32
-                ? source.ReadFloats(tensor, first, {&state_.floats[tensor][first], BlockSize(count, block)})
-                : source.ReadInts(tensor, first, {&state_.ints[tensor][first], BlockSize(count, block)});
-        if (!status.ok()) return status;
-      }
-    }
-    return absl::OkStatus();
+    return ReadModel(source, &state_);
   }
 
   Trainer* const trainer_;

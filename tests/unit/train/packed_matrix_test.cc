@@ -186,6 +186,30 @@ TEST(PackedMatrix, TheCorrectionOfEqualValuesIsTheirOffset) {
   }
 }
 
+// Values of very different size in each group.
+TEST(PackedMatrix, GroupsHaveScalesOfTheirOwn) {
+  std::vector<float> weights = Weights(2 * PackedMatrix::kBlock + 40);
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] *= std::pow(2.0f, -static_cast<float>(i / 64 % 20));
+  for (const ScaleRule rule : {ScaleRule::kPowerOfTwo, ScaleRule::kAbsMax}) {
+    double errors[2];
+    for (const int shared : {6, 12}) {
+      PackedFormat format = Format(2, 3, Rounding::kNearestEven, false, rule);
+      format.scale_group_log2 = shared;
+      PackedMatrix matrix(weights.size(), format);
+      ASSERT_TRUE(matrix.Pack(weights, 1).ok());
+      const std::vector<float> values = Expanded(matrix);
+      errors[shared == 12] = 0;
+      for (size_t i = 0; i < weights.size(); ++i) {
+        errors[shared == 12] += std::abs(values[i] - weights[i]) / (std::abs(weights[i]) + 1e-30);
+      }
+      const double groups = static_cast<double>(weights.size()) / (1 << shared);
+      const double codes = static_cast<double>(weights.size()) * 6 / 8;
+      EXPECT_NEAR(static_cast<double>(matrix.memory()), codes + groups * (rule == ScaleRule::kPowerOfTwo ? 1 : 4), 400);
+    }
+    EXPECT_LT(errors[0], 0.5 * errors[1]);
+  }
+}
+
 TEST(PackedMatrix, RefusesWhatIsNotFiniteAndKeepsTheBlock) {
   const std::vector<float> weights = Weights(5'000);
   PackedMatrix matrix(weights.size(), Format(3, 7, Rounding::kStochastic));

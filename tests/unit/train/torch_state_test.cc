@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "client/train/matrix_keeper.h"
 #include "client/train/torch_models.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -26,7 +27,7 @@ ModelState Numbered(const ModelSpec& spec) {
 class TorchStateTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TorchStateTest, EveryValueComesBackFromTheModule) {
-  const auto model = MakeImageModel(GetParam(), {{1, 8, 8}, 3}).value();
+  const auto model = MakeImageModel(GetParam(), {{1, 8, 8}, 3}, std::make_shared<PlainMatrices>()).value();
   const ModelState state = Numbered(SpecOf(*model).value());
   CopyIn(state, *model);
   ModelState back(state.spec);
@@ -36,7 +37,7 @@ TEST_P(TorchStateTest, EveryValueComesBackFromTheModule) {
 }
 
 TEST_P(TorchStateTest, EveryTensorOfTheModuleIsListedOnceByItsName) {
-  const auto model = MakeImageModel(GetParam(), {{1, 8, 8}, 3}).value();
+  const auto model = MakeImageModel(GetParam(), {{1, 8, 8}, 3}, std::make_shared<PlainMatrices>()).value();
   const ModelSpec spec = SpecOf(*model).value();
   const ModelState state = Numbered(spec);
   CopyIn(state, *model);
@@ -54,7 +55,7 @@ TEST_P(TorchStateTest, EveryTensorOfTheModuleIsListedOnceByItsName) {
 INSTANTIATE_TEST_SUITE_P(Models, TorchStateTest, ::testing::Values("mlp", "cnn", "m22-cnn"));
 
 TEST(TorchState, ParametersWithoutGradientAreFrozen) {
-  const auto model = MakeImageModel("mlp", {{1, 2, 2}, 2}).value();
+  const auto model = MakeImageModel("mlp", {{1, 2, 2}, 2}, std::make_shared<PlainMatrices>()).value();
   model->named_parameters()["fc1.weight"].set_requires_grad(false);
   const ModelSpec spec = SpecOf(*model).value();
   EXPECT_EQ(spec.tensors()[0].role, TensorRole::kFrozen);
@@ -62,7 +63,7 @@ TEST(TorchState, ParametersWithoutGradientAreFrozen) {
 }
 
 TEST(TorchState, OtherTypesAreRefusedByName) {
-  const auto model = MakeImageModel("mlp", {{1, 2, 2}, 2}).value();
+  const auto model = MakeImageModel("mlp", {{1, 2, 2}, 2}, std::make_shared<PlainMatrices>()).value();
   model->register_buffer("mask", at::zeros({2}, at::kDouble));
   const absl::Status status = SpecOf(*model).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);

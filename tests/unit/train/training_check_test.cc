@@ -51,12 +51,5 @@ TEST(TrainingCheck, NamesTheTensorInWhichModelsDiffer) {
   EXPECT_THAT(std::string(CheckSameModel(shorter, own, "m").message()), HasSubstr("it has 1 tensors, here are 2"));
 }
 
-TEST(TrainingCheck, FindsTheFirstValueThatIsNotFinite) {
-  ModelState state(ModelSpec::Create({{"a", {2}}, {"b", {3}}}).value());
-  EXPECT_TRUE(CheckFinite(state).ok());
-  state.floats[1][2] = -INFINITY;
-  EXPECT_THAT(std::string(CheckFinite(state).message()), HasSubstr("value 2 of tensor 'b' is -inf"));
-}
-
 }  // namespace
 }  // namespace thinwire

@@ -1,0 +1,108 @@
+#include "client/train/module_values.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/train/torch_state.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+// What arrives in small floats is packed again without a change, since numbers of a format keep their codes.
+constexpr uint64_t kNoKey = 0;
+
+PackedFormat FormatOf(const CodecSpec& held) {
+  PackedFormat format;
+  format.format = held.id == CodecId::kFp32 ? FloatFormat{8, 23} : held.format;
+  format.scale = held.id == CodecId::kFp32 ? ScaleRule::kNone : held.scale;
+  return format;
+}
+
+template <typename T>
+at::Tensor View(absl::Span<T> values, at::ScalarType type) {
+  return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::TensorOptions(type));
+}
+
+}  // namespace
+
+ModuleValues::ModuleValues(const torch::nn::Module& module, ModelSpec spec, std::shared_ptr<PackedMatrices> packed)
+    : spec_(std::move(spec)), tensors_(TensorsOf(module)), packed_(std::move(packed)) {}
+
+absl::Status ModuleValues::Load(BlockSource& model, const CodecSpec& held) {
+  at::NoGradGuard no_grad;
+  if (packed_ != nullptr) TW_RETURN_IF_ERROR(packed_->SetFormat(FormatOf(held)));
+  for (uint32_t tensor = 0; tensor < tensors_.size(); ++tensor) {
+    const uint64_t count = spec_.tensors()[tensor].count();
+    for (uint64_t block = 0; block < BlockCount(count); ++block) {
+      TW_RETURN_IF_ERROR(LoadBlock(model, tensor, block * kBlockValues, BlockSize(count, block)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModuleValues::LoadBlock(BlockSource& model, uint32_t tensor, uint64_t first, uint32_t size) {
+  if (spec_.tensors()[tensor].dtype == DataType::kInt64) {
+    std::vector<int64_t> ints(size);
+    TW_RETURN_IF_ERROR(model.ReadInts(tensor, first, absl::MakeSpan(ints)));
+    Part(tensor, first, size).copy_(View(absl::MakeSpan(ints), at::kLong));
+    return absl::OkStatus();
+  }
+  std::vector<float> floats(size);
+  TW_RETURN_IF_ERROR(model.ReadFloats(tensor, first, absl::MakeSpan(floats)));
+  if (!IsPacked(tensor)) {
+    Part(tensor, first, size).copy_(View(absl::MakeSpan(floats), at::kFloat));
+    return absl::OkStatus();
+  }
+  PackedMatrix& matrix = MatrixOf(tensor);
+  for (size_t at = 0; at < size; at += PackedMatrix::kBlock) {
+    const size_t block = (first + at) / PackedMatrix::kBlock;
+    const auto values = absl::MakeConstSpan(floats).subspan(at, matrix.block_size(block));
+    TW_RETURN_IF_ERROR(matrix.PackBlock(block, values, kNoKey));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModuleValues::ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) {
+  if (!IsPacked(tensor)) {
+    at::NoGradGuard no_grad;
+    View(out, at::kFloat).copy_(Part(tensor, first, out.size()));
+    return absl::OkStatus();
+  }
+  const PackedMatrix& matrix = MatrixOf(tensor);
+  for (size_t at = 0; at < out.size(); at += PackedMatrix::kBlock) {
+    const size_t block = (first + at) / PackedMatrix::kBlock;
+    const size_t size = matrix.block_size(block);
+    if ((first + at) % PackedMatrix::kBlock != 0 || size > out.size() - at) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("values ", first, " to ", first + out.size(), " of a packed tensor are no whole blocks"));
+    }
+    matrix.ExpandBlock(block, out.subspan(at, size));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModuleValues::ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) {
+  View(out, at::kLong).copy_(Part(tensor, first, out.size()));
+  return absl::OkStatus();
+}
+
+// Packed matrices refuse such values themselves.
+absl::Status ModuleValues::CheckFinite() const {
+  for (uint32_t tensor = 0; tensor < tensors_.size(); ++tensor) {
+    if (IsPacked(tensor) || tensors_[tensor].scalar_type() != at::kFloat) continue;
+    if (at::isfinite(tensors_[tensor]).all().item<bool>()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor '", spec_.tensors()[tensor].name, "' has a value that is NaN or infinite"));
+  }
+  return absl::OkStatus();
+}
+
+at::Tensor ModuleValues::Part(uint32_t tensor, uint64_t first, size_t size) const {
+  return tensors_[tensor].view(-1).narrow(0, static_cast<int64_t>(first), static_cast<int64_t>(size));
+}
+
+}  // namespace thinwire
