@@ -117,7 +117,7 @@ TEST_F(OverloadTest, ABombThatGzipPackedIsNotUnpacked) {
 }
 
 TEST_F(OverloadTest, AMessageThatDeclaresHundredsOfMegabytesIsNotTakenIn) {
-  Start("clients: 20 uploads: 4 downloads: 8");
+  Start("clients: 20 evaluators: 20 uploads: 4 downloads: 8");
   grpc::ClientContext context;
   SetDeadline(&context);
   v1::JoinRequest request;
