@@ -50,8 +50,8 @@ class CarTrainer : public thinwire::Trainer {
       result.loss += Step(order.Next(), static_cast<float>(options.learning_rate), state) / static_cast<double>(steps);
       if (request.progress) request.progress(absl::StrCat("step ", step + 1, " of ", steps));
     }
-    TW_RETURN_IF_ERROR(thinwire::CheckFinite(*state));
-    return result;
+    if (std::isfinite(result.loss)) return result;
+    return absl::InvalidArgumentError("the loss has grown beyond all numbers; a smaller learning_rate is needed");
   }
 
   // "Accuracy" is the share of cars that are predicted within 3 miles per gallon.
