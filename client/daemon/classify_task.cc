@@ -14,6 +14,8 @@ ClientTask ClassifyTask(const ClassifierFactory& make_classifier) {
       {"--shard", "I/N", &flags->shard, "this client's part of the deal, 0/N to (N-1)/N"},
       {"--samples", "N", &flags->samples, "samples dealt out to all clients together; 0: all"},
       {"--seed", "N", &flags->seed, "of the deal; the same for all clients"},
+      {"--weights", "RULE", &flags->weights,
+       "in memory: full, or packed: in the plan's small floats (packed:nearest and packed:truncate for comparison)"},
       {"--device", "DEVICE", &flags->device, "cpu, cuda or cuda:N"},
       {"--threads", "N", &flags->threads, "computing threads; more than 1 may change results from run to run", 1, 1024},
   };

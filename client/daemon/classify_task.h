@@ -19,6 +19,7 @@ struct ClassifyFlags {
   std::string shard = "0/1";
   uint64_t samples = 0;
   uint64_t seed = 0;
+  std::string weights = "full";
   std::string device = "cpu";
   uint64_t threads = 1;
 };

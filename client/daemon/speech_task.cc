@@ -23,6 +23,8 @@ ClientTask SpeechTask(const RecognizerFactory& make_recognizer) {
       {"--stack", "N", &flags->stack, "frames of 10 ms joined into one; the same for all clients", 1, 64},
       {"--no-masks", "", &flags->no_masks, "trains without masks over time and frequency"},
       {"--dropout-percent", "N", &flags->dropout_percent, "of activations, while training", 0, 99},
+      {"--weights", "RULE", &flags->weights,
+       "in memory: full, or packed: in the plan's small floats (packed:nearest and packed:truncate for comparison)"},
       {"--device", "DEVICE", &flags->device, "cpu, cuda or cuda:N"},
       {"--threads", "N", &flags->threads, "computing threads; more than 1 may change results from run to run", 1, 1024},
   };

@@ -24,6 +24,7 @@ struct SpeechFlags {
   uint64_t stack = 1;
   bool no_masks = false;
   uint64_t dropout_percent = 10;
+  std::string weights = "full";
   std::string device = "cpu";
   uint64_t threads = 1;
 };

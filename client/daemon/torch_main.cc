@@ -51,6 +51,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeClassifier(const ClientFlags& clien
   }
   TorchTrainerOptions options;
   options.model = flags.model;
+  const absl::StatusOr<WeightsRule> weights = WeightsRule::Parse(flags.weights);
+  TW_RETURN_IF_ERROR(NameFlag("--weights", weights.status()));
+  options.weights = *weights;
   options.device = flags.device;
   options.threads = static_cast<int>(flags.threads);
   return MakeTorchTrainer(options, std::move(train), std::move(test));
@@ -77,6 +80,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeRecognizer(const ClientFlags& clien
   TW_ASSIGN_OR_RETURN(used, LoadRecordings(client, flags));
   SpeechTrainerOptions options;
   options.model = flags.model;
+  const absl::StatusOr<WeightsRule> weights = WeightsRule::Parse(flags.weights);
+  TW_RETURN_IF_ERROR(NameFlag("--weights", weights.status()));
+  options.weights = *weights;
   options.dropout = static_cast<double>(flags.dropout_percent) / 100;
   options.augment = !flags.no_masks;
   options.device = flags.device;

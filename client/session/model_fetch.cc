@@ -36,7 +36,7 @@ absl::Status ModelFetcher::Fetch(const Assignment& assignment, const ModelSpec& 
     TW_ASSIGN_OR_RETURN(frozen_, Open(*assignment.frozen, spec, progress));
   }
   TW_ASSIGN_OR_RETURN(base_, Open(assignment.model, spec, progress));
-  absl::Status taken = Take(spec, form);
+  absl::Status taken = Take(spec, downlink, form);
   if (taken.code() != absl::StatusCode::kDataLoss) return taken;
   TW_RETURN_IF_ERROR(downloader_.CutToIntactPrefix(assignment.model));
   if (assignment.frozen) {
@@ -55,10 +55,15 @@ absl::StatusOr<PayloadReader> ModelFetcher::Open(const PayloadRef& ref, const Mo
   return reader;
 }
 
-absl::Status ModelFetcher::Take(const ModelSpec& spec, Form form) {
+absl::Status ModelFetcher::Take(const ModelSpec& spec, const CodecSpec& downlink, Form form) {
   const PayloadReader* const frozen = frozen_ ? &*frozen_ : nullptr;
   if (form == Form::kSource) {
     TW_RETURN_IF_ERROR(CheckModel(*base_, frozen, spec));
+    held_ = {downlink, nullptr};
+    if (downlink.blocks.exact_one_in > 0) {
+      TW_ASSIGN_OR_RETURN(RowBlockSet exact, ExactRowBlocks(spec, *base_));
+      held_.exact = std::make_shared<const RowBlockSet>(std::move(exact));
+    }
     spec_ = spec;
     source_.emplace(spec_, *base_, frozen, SegmentCheck::kFrameOnly);
     return absl::OkStatus();

@@ -32,19 +32,21 @@ class ModelFetcher {
 
   ModelState& state() { return state_; }
   BlockSource& source() { return *source_; }
+  const HeldWeights& held() const { return held_; }
   const PayloadReader& base() const { return *base_; }
   uint64_t bytes_received() const { return downloader_.bytes_received(); }
 
  private:
   absl::StatusOr<PayloadReader> Open(const PayloadRef& ref, const ModelSpec& spec,
                                      const PayloadDownloader::ProgressFn& progress);
-  absl::Status Take(const ModelSpec& spec, Form form);
+  absl::Status Take(const ModelSpec& spec, const CodecSpec& downlink, Form form);
 
   PayloadDownloader downloader_;
   ModelState state_;
   ModelSpec spec_;  // of source_
   std::optional<PayloadReader> base_, frozen_;
   std::optional<ModelSource> source_;
+  HeldWeights held_;
 };
 
 }  // namespace thinwire

@@ -104,7 +104,7 @@ absl::StatusOr<TrainResult> ClientSession::RunTrainer(const Assignment& assignme
   request.seed = assignment.seed;
   request.progress = [this](const std::string& line) { progress_.Update(line); };
   request.cancelled = [this] { return steps_.stopping(); };
-  request.held = run_.plan.downlink;
+  request.held = model_.held();
   StreamingTrainer* const streaming = parts_.trainer->streaming();
   return streaming != nullptr ? streaming->Train(request, model_.source())
                               : parts_.trainer->Train(request, &model_.state());
@@ -121,7 +121,8 @@ absl::StatusOr<PendingUpdate> ClientSession::EncodeTrained(const Assignment& ass
   StreamingTrainer* const streaming = parts_.trainer->streaming();
   ModelStateSource state(model_.state());
   BlockSource& trained = streaming != nullptr ? streaming->trained() : state;
-  TW_ASSIGN_OR_RETURN(update.payload, EncodeUpdate(run_.plan, *spec_, trained, model_.base(), assignment.seed, update.path));
+  TW_ASSIGN_OR_RETURN(update.payload,
+                      EncodeUpdate(run_.plan, *spec_, trained, model_.base(), assignment.seed, update.path));
   TW_RETURN_IF_ERROR(pending_.Save(assignment, update));
   return update;
 }
@@ -188,7 +189,7 @@ void ClientSession::Evaluate(const Assignment& assignment) {
   progress_.Begin(SessionState::kEvaluating, Describe(assignment));
   StreamingTrainer* const streaming = parts_.trainer->streaming();
   const absl::StatusOr<EvaluateResult> result = streaming != nullptr
-                                                    ? streaming->Evaluate(model_.source(), run_.plan.downlink)
+                                                    ? streaming->Evaluate(model_.source(), model_.held())
                                                     : parts_.trainer->Evaluate(model_.state());
   if (steps_.stopping()) return EndBy(StepOutcome::kStopped);
   if (!result.ok()) return Fail(assignment, result.status());

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/codec/codec_spec.h"
+#include "common/codec/row_blocks.h"
 #include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
 #include "common/tensor/model_state.h"
@@ -32,11 +34,17 @@ struct TrainingOptions {
   double proximal_mu = 0;   // FedProx
 };
 
+// How a model's weights came, and so how a StreamingTrainer may hold them without loss.
+struct HeldWeights {
+  CodecSpec codec;                           // the plan's downlink
+  std::shared_ptr<const RowBlockSet> exact;  // row blocks that partial quantisation left in FP32; nullptr if none
+};
+
 struct TrainRequest {
   TrainingOptions options;
   uint32_t round = 0;
   uint64_t seed = 0;  // of this client in this round; the same seed and model give the same result
-  CodecSpec held;     // how the plan's downlink codes weights: what a StreamingTrainer may hold them as
+  HeldWeights held;
   // Called now and then with a line such as "step 30 of 188"; may be empty.
   std::function<void(const std::string&)> progress;
   // Polled between steps; true means stop early with CANCELLED. May be empty.
@@ -63,8 +71,7 @@ class StreamingTrainer {
   virtual absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) = 0;
   // What the last Train that went well has left, until the next call.
   virtual BlockSource& trained() = 0;
-  // `held` as in TrainRequest.
-  virtual absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const CodecSpec& held) = 0;
+  virtual absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights& held) = 0;
 };
 
 // Called from one thread at a time.

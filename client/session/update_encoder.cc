@@ -1,6 +1,9 @@
 #include "client/session/update_encoder.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
+#include "common/base/rng.h"
 #include "common/base/status_macros.h"
 
 namespace thinwire {
@@ -18,9 +21,26 @@ absl::Status DeltaSource::ReadInts(uint32_t tensor, uint64_t first, absl::Span<i
   return trained_->ReadInts(tensor, first, out);
 }
 
+namespace {
+
+// A delta's row blocks are drawn by the assignment's seed. Those of a model are the ones that came exact: rounded, they
+// would move though the client did not.
+absl::StatusOr<RowBlockSet> ExactInUpdate(const ExchangePlan& plan, const ModelSpec& spec, const PayloadReader& base,
+                                          uint64_t seed) {
+  if (plan.uplink_representation == Representation::kModel) return ExactRowBlocks(spec, base);
+  return DrawRowBlocks(spec, plan.uplink, DeriveKey({seed, KeyWord("exact row blocks of the update")}), 0);
+}
+
+}  // namespace
+
 absl::StatusOr<PayloadRef> EncodeUpdate(const ExchangePlan& plan, const ModelSpec& spec, BlockSource& trained,
-                                        const PayloadReader& base, const std::string& path) {
-  const EncodeOptions options{plan.uplink_representation, plan.uplink, base.ref().id};
+                                        const PayloadReader& base, uint64_t seed, const std::string& path) {
+  EncodeOptions options{plan.uplink_representation, plan.uplink, base.ref().id};
+  std::optional<RowBlockSet> exact;
+  if (plan.uplink.blocks.exact_one_in > 0) {
+    TW_ASSIGN_OR_RETURN(exact, ExactInUpdate(plan, spec, base, seed));
+    options.exact = &*exact;
+  }
   if (plan.uplink_representation == Representation::kDelta) {
     DeltaSource source(spec, &trained, base);
     return EncodePayload(spec, options, source, path);

@@ -31,10 +31,11 @@ class DeltaSource : public BlockSource {
   std::vector<float> block_;  // of R
 };
 
-// Writes the update that `plan` asks for to `path` (not synced); its manifest names `base` as R. INVALID_ARGUMENT,
-// naming the tensor, for NaN or infinity.
+// Writes the update that `plan` asks for to `path` (not synced); its manifest names `base` as R. With partial
+// quantisation, the row blocks that stay exact are drawn by the assignment's `seed`, or, in a model upload, are those
+// that are exact in `base`. INVALID_ARGUMENT, naming the tensor, for NaN or infinity.
 absl::StatusOr<PayloadRef> EncodeUpdate(const ExchangePlan& plan, const ModelSpec& spec, BlockSource& trained,
-                                        const PayloadReader& base, const std::string& path);
+                                        const PayloadReader& base, uint64_t seed, const std::string& path);
 
 // Writes fresh weights as an FP32 model without a base. INVALID_ARGUMENT also if there are frozen tensors.
 absl::StatusOr<PayloadRef> EncodeInitialModel(const ModelState& state, const std::string& path);

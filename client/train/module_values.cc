@@ -15,10 +15,20 @@ namespace {
 // What arrives in small floats is packed again without a change, since numbers of a format keep their codes.
 constexpr uint64_t kNoKey = 0;
 
-PackedFormat FormatOf(const CodecSpec& held) {
+PackedFormat FormatOf(const CodecSpec& held, PackedFormat::Rounding rounding) {
   PackedFormat format;
-  format.format = held.id == CodecId::kFp32 ? FloatFormat{8, 23} : held.format;
-  format.scale = held.id == CodecId::kFp32 ? ScaleRule::kNone : held.scale;
+  format.rounding = rounding;
+  if (held.id == CodecId::kFp32) {
+    format.format = {8, 23};
+    format.scale = ScaleRule::kNone;
+    return format;
+  }
+  format.format = held.format;
+  format.scale = held.scale;
+  if (held.id == CodecId::kFloatBlocks) {
+    format.scale_group_log2 = held.blocks.scale_group_log2;
+    format.correction = held.blocks.correction && rounding != PackedFormat::Rounding::kStochastic;
+  }
   return format;
 }
 
@@ -32,16 +42,27 @@ at::Tensor View(absl::Span<T> values, at::ScalarType type) {
 ModuleValues::ModuleValues(const torch::nn::Module& module, ModelSpec spec, std::shared_ptr<PackedMatrices> packed)
     : spec_(std::move(spec)), tensors_(TensorsOf(module)), packed_(std::move(packed)) {}
 
-absl::Status ModuleValues::Load(BlockSource& model, const CodecSpec& held) {
+absl::Status ModuleValues::Load(BlockSource& model, const HeldWeights& held, PackedFormat::Rounding rounding) {
   at::NoGradGuard no_grad;
-  if (packed_ != nullptr) TW_RETURN_IF_ERROR(packed_->SetFormat(FormatOf(held)));
+  if (packed_ != nullptr) TW_RETURN_IF_ERROR(packed_->SetFormat(FormatOf(held.codec, rounding)));
   for (uint32_t tensor = 0; tensor < tensors_.size(); ++tensor) {
+    if (IsPacked(tensor)) packed_->SetExactBlocks(packed_->IndexOf(tensors_[tensor]), ExactBlocks(tensor, held));
     const uint64_t count = spec_.tensors()[tensor].count();
     for (uint64_t block = 0; block < BlockCount(count); ++block) {
       TW_RETURN_IF_ERROR(LoadBlock(model, tensor, block * kBlockValues, BlockSize(count, block)));
     }
   }
   return absl::OkStatus();
+}
+
+std::vector<bool> ModuleValues::ExactBlocks(uint32_t tensor, const HeldWeights& held) const {
+  const TensorSpec& spec = spec_.tensors()[tensor];
+  const bool coded = CodecOf(held.codec, spec).id != CodecId::kFp32;
+  std::vector<bool> exact(PackedMatrix::BlocksOf(spec.count()), !coded);
+  for (size_t block = 0; coded && held.exact != nullptr && block < exact.size(); ++block) {
+    exact[block] = held.exact->Has(tensor, block);
+  }
+  return exact;
 }
 
 absl::Status ModuleValues::LoadBlock(BlockSource& model, uint32_t tensor, uint64_t first, uint32_t size) {

@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "client/session/trainer.h"
 #include "client/train/packed_matrices.h"
-#include "common/codec/codec_spec.h"
 #include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
 
@@ -25,8 +25,8 @@ class ModuleValues : public BlockSource {
   ModuleValues(const torch::nn::Module& module, ModelSpec spec, std::shared_ptr<PackedMatrices> packed);
 
   // Takes all values of `model`, an error of which is returned as it is. Packed matrices are held as `held` says from
-  // here on: in its format, or in FP32 where it does not code them.
-  absl::Status Load(BlockSource& model, const CodecSpec& held);
+  // here on, and rounded by `rounding`: in its format, or in FP32 where it does not code them.
+  absl::Status Load(BlockSource& model, const HeldWeights& held, PackedFormat::Rounding rounding);
   absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) override;
   absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) override;
   // INVALID_ARGUMENT naming the first tensor with a value that is not finite.
@@ -38,6 +38,7 @@ class ModuleValues : public BlockSource {
   bool IsPacked(uint32_t tensor) const { return packed_ != nullptr && packed_->Holds(tensors_[tensor]); }
 
  private:
+  std::vector<bool> ExactBlocks(uint32_t tensor, const HeldWeights& held) const;
   absl::Status LoadBlock(BlockSource& model, uint32_t tensor, uint64_t first, uint32_t size);
   PackedMatrix& MatrixOf(uint32_t tensor) const { return packed_->matrix(packed_->IndexOf(tensors_[tensor])); }
   at::Tensor Part(uint32_t tensor, uint64_t first, size_t size) const;

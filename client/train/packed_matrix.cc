@@ -13,6 +13,7 @@
 #include "common/codec/float_format.h"
 #include "common/codec/float_scale.h"
 #include "common/codec/kernels/float_kernels.h"
+#include "common/codec/line_fit.h"
 
 namespace thinwire {
 namespace {
@@ -26,31 +27,6 @@ size_t ScaleBytes(ScaleRule rule) {
 }
 
 constexpr size_t kBlockHalves = PackedMatrix::kBlock / 8;  // Philox blocks that a block of values uses up
-
-// Sums for a least-squares line, in double and in lanes: a fixed order whatever the compiler makes of it.
-struct LineSums {
-  double x = 0, y = 0, xx = 0, xy = 0;
-};
-LineSums SumsOf(absl::Span<const float> x, absl::Span<const float> y) {
-  constexpr size_t kLanes = 8;
-  double sum_x[kLanes] = {}, sum_y[kLanes] = {}, sum_xx[kLanes] = {}, sum_xy[kLanes] = {};
-  for (size_t i = 0; i < x.size(); ++i) {
-    const size_t lane = i % kLanes;
-    const double a = x[i], b = y[i];
-    sum_x[lane] += a;
-    sum_y[lane] += b;
-    sum_xx[lane] += a * a;
-    sum_xy[lane] += a * b;
-  }
-  LineSums sums;
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    sums.x += sum_x[lane];
-    sums.y += sum_y[lane];
-    sums.xx += sum_xx[lane];
-    sums.xy += sum_xy[lane];
-  }
-  return sums;
-}
 
 }  // namespace
 
@@ -86,7 +62,7 @@ size_t PackedMatrix::block_size(size_t block) const {
 }
 
 size_t PackedMatrix::memory() const {
-  return bytes_.size() + starts_.size() * sizeof(uint64_t) + scales_.size() + transforms_.size() * sizeof(Transform) +
+  return bytes_.size() + starts_.size() * sizeof(uint64_t) + scales_.size() + transforms_.size() * sizeof(Line) +
          exact_.size() / 8;
 }
 
@@ -96,9 +72,7 @@ void PackedMatrix::ExpandBlock(size_t block, absl::Span<float> out) const {
     return;
   }
   Decode(block, out);
-  if (transforms_.empty()) return;
-  const Transform& transform = transforms_[block];
-  for (float& value : out) value = transform.slope * value + transform.offset;
+  if (!transforms_.empty()) ApplyLine(transforms_[block], out);
 }
 
 void PackedMatrix::Expand(absl::Span<float> out) const {
@@ -161,8 +135,8 @@ absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, 
   BlockBuffer moved;
   const float* coded = values.data();
   if (!transforms_.empty()) {
-    const Transform& transform = transforms_[block];
-    for (size_t i = 0; i < values.size(); ++i) moved[i] = (values[i] - transform.offset) / transform.slope;
+    const Line& line = transforms_[block];
+    for (size_t i = 0; i < values.size(); ++i) moved[i] = (values[i] - line.offset) / line.slope;
     coded = moved.data();
   }
   if (MaxMagnitudeBits(coded, values.size()) >= kFloatInfinityBits) {
@@ -195,19 +169,19 @@ void PackedMatrix::EncodeGroup(size_t group, absl::Span<const float> values, con
   }
 }
 
-// Yang et al. 2022: argmin over (s, b) of the sum of (V - s * V' - b)^2, in closed form; the sums in double.
 void PackedMatrix::FitTransform(size_t block, absl::Span<const float> values) {
   BlockBuffer decoded;
-  const auto x = absl::MakeSpan(decoded.data(), values.size());
-  Decode(block, x);
-  const LineSums sums = SumsOf(x, values);
-  const double n = static_cast<double>(values.size());
-  const double spread = n * sums.xx - sums.x * sums.x;
-  double slope = 1;
-  // Equal codes have no slope. A slope that is not positive would turn the order of the weights around.
-  if (spread > 0) slope = (n * sums.xy - sums.x * sums.y) / spread;
-  if (!(slope > 0)) slope = 1;
-  transforms_[block] = {static_cast<float>(slope), static_cast<float>((sums.y - slope * sums.x) / n)};
+  const auto codes = absl::MakeSpan(decoded.data(), values.size());
+  Decode(block, codes);
+  transforms_[block] = FitLine(codes, values);
+}
+
+absl::StatusOr<WeightsRule> WeightsRule::Parse(absl::string_view text) {
+  if (text == "full") return WeightsRule{};
+  if (text == "packed") return WeightsRule{true, Rounding::kStochastic};
+  if (text == "packed:nearest") return WeightsRule{true, Rounding::kNearestEven};
+  if (text == "packed:truncate") return WeightsRule{true, Rounding::kTruncate};
+  return absl::InvalidArgumentError(absl::StrCat("'", text, "': use full, packed, packed:nearest or packed:truncate"));
 }
 
 }  // namespace thinwire

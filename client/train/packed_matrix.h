@@ -8,8 +8,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "common/codec/codec_spec.h"
+#include "common/codec/line_fit.h"
+#include "common/codec/row_blocks.h"
 
 namespace thinwire {
 
@@ -31,7 +35,7 @@ struct PackedFormat {
 // Thread-compatible.
 class PackedMatrix {
  public:
-  static constexpr size_t kBlock = 4096;
+  static constexpr size_t kBlock = kRowBlockValues;
   static size_t BlocksOf(uint64_t count) { return static_cast<size_t>((count + kBlock - 1) / kBlock); }
 
   // All zero. `format` is valid. `exact` says which blocks are held in FP32: one entry a block, or empty for none.
@@ -54,11 +58,6 @@ class PackedMatrix {
   absl::Status Pack(absl::Span<const float> values, uint64_t key);
 
  private:
-  // value = slope * (scale * number of the code) + offset
-  struct Transform {
-    float slope = 1;
-    float offset = 0;
-  };
   bool IsExact(size_t block) const { return !exact_.empty() && exact_[block]; }
   void Decode(size_t block, absl::Span<float> out) const;
   absl::Status Encode(size_t block, absl::Span<const float> values, uint64_t key);
@@ -73,8 +72,17 @@ class PackedMatrix {
   float ScaleOf(size_t group) const;
   void SetScale(size_t group, float scale);
 
-  std::vector<uint8_t> scales_;        // of each group: an exponent of two in a byte, an FP32 number, or nothing
-  std::vector<Transform> transforms_;  // empty without correction
+  std::vector<uint8_t> scales_;   // of each group: an exponent of two in a byte, an FP32 number, or nothing
+  std::vector<Line> transforms_;  // of each block, empty without correction: value = line(scale * number of the code)
+};
+
+// How a trainer holds its matrices, as an operator says it.
+struct WeightsRule {
+  bool packed = false;  // in the small floats of the plan's downlink
+  PackedFormat::Rounding rounding = PackedFormat::Rounding::kStochastic;
+
+  // "full", "packed" (stochastic), "packed:nearest" or "packed:truncate"; INVALID_ARGUMENT otherwise.
+  static absl::StatusOr<WeightsRule> Parse(absl::string_view text);
 };
 
 }  // namespace thinwire

@@ -68,7 +68,7 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
         spec_(std::move(spec)),
         train_(std::move(train)),
         test_(std::move(test)),
-        round_(network_, spec_, std::move(packed)) {}
+        round_(network_, spec_, std::move(packed), options_.weights.rounding) {}
 
   const ModelSpec& model() const override { return spec_; }
   uint64_t examples() const override { return train_.samples.size(); }
@@ -101,9 +101,9 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
   absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) override {
     TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
     ModelStateSource source(state);
-    return Evaluate(source, CodecSpec::Fp32());
+    return Evaluate(source, HeldWeights());
   }
-  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const CodecSpec& held) override {
+  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights& held) override {
     double loss = 0;
     ErrorCount words;
     TW_RETURN_IF_ERROR(
@@ -115,7 +115,7 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
     return EvaluateResult{count, loss / static_cast<double>(count), std::max(0.0, 1 - words.rate())};
   }
 
-  StreamingTrainer* streaming() override { return options_.packed ? this : nullptr; }
+  StreamingTrainer* streaming() override { return options_.weights.packed ? this : nullptr; }
   BlockSource& trained() override { return round_.values(); }
 
   absl::StatusOr<std::vector<Transcription>> Transcribe(const ModelState& state, size_t beam) override {
@@ -124,7 +124,7 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
     ModelStateSource source(state);
     std::vector<Transcription> all;
     TW_RETURN_IF_ERROR(
-        WalkTestSet(source, CodecSpec::Fp32(), [&](const SpeechSample& sample, const FrameScores& scores, double) {
+        WalkTestSet(source, HeldWeights(), [&](const SpeechSample& sample, const FrameScores& scores, double) {
           const auto labels = beam == 1 ? DecodeGreedy(scores) : DecodeBeam(scores, beam).front().labels;
           Transcription line{sample.file, sample.speaker, DecodeTranscript(sample.labels), DecodeTranscript(labels), {},
                              {}};
@@ -177,7 +177,7 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
   }
 
   // Calls `visit` for each recording of the test set, in its order.
-  absl::Status WalkTestSet(BlockSource& model, const CodecSpec& held, const Visitor& visit) {
+  absl::Status WalkTestSet(BlockSource& model, const HeldWeights& held, const Visitor& visit) {
     if (test_.samples.empty()) {
       return absl::FailedPreconditionError(
           "this client has no test data, so it cannot evaluate; give it an index with a test set");
@@ -240,7 +240,7 @@ absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeSpeechTrainer(const SpeechTra
   TW_RETURN_IF_ERROR(ConfigureTorchThreads(options.threads));
   if (options.evaluation_batch == 0) return absl::InvalidArgumentError("evaluation_batch is 0, it must be at least 1");
   TW_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
-  TW_RETURN_IF_ERROR(CheckPackedDevice(options.packed, device));
+  TW_RETURN_IF_ERROR(CheckPackedDevice(options.weights.packed, device));
   TW_ASSIGN_OR_RETURN(ConformerOptions sizes, ConformerNamed(options.model));
   TW_ASSIGN_OR_RETURN(sizes.features, WidthOf(train, test));
   sizes.labels = kSpeechLabels;
@@ -248,7 +248,7 @@ absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeSpeechTrainer(const SpeechTra
   TW_RETURN_IF_ERROR(CheckConformer(sizes));
   return CatchTorch(
       absl::StrCat("building model '", options.model, "'"), [&]() -> absl::StatusOr<std::unique_ptr<SpeechTrainer>> {
-        const auto packed = options.packed ? std::make_shared<PackedMatrices>() : nullptr;
+        const auto packed = options.weights.packed ? std::make_shared<PackedMatrices>() : nullptr;
         auto network = std::make_shared<Conformer>(KeeperOr(packed), sizes);
         TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
         if (packed == nullptr) network->to(device);

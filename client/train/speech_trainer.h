@@ -14,6 +14,7 @@
 #include "client/speech/features.h"
 #include "client/speech/speech_data.h"
 #include "client/train/conformer_options.h"
+#include "client/train/packed_matrix.h"
 
 namespace thinwire {
 
@@ -23,9 +24,9 @@ struct SpeechTrainerOptions {
   bool augment = true;  // mask features while training, by `masks`
   MaskRule masks;
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
-  // Matrices are held in the small floats that the plan's downlink codes them in, and expanded one at a time: models
-  // come and go through Trainer::streaming(). On the CPU, with SGD.
-  bool packed = false;
+  // Packed: matrices are held in the small floats that the plan's downlink codes them in, and expanded one at a time;
+  // models come and go through Trainer::streaming(). On the CPU, with SGD.
+  WeightsRule weights;
   int threads = 1;  // for the whole process; with more than 1 results may differ from run to run
   uint32_t evaluation_batch = 32;
 };

@@ -24,8 +24,8 @@ absl::Status Diverged(const TrainRequest& request, const std::string& what) {
 }  // namespace
 
 TorchRound::TorchRound(std::shared_ptr<torch::nn::Module> network, ModelSpec spec,
-                       std::shared_ptr<PackedMatrices> packed)
-    : network_(std::move(network)), values_(*network_, std::move(spec), std::move(packed)) {
+                       std::shared_ptr<PackedMatrices> packed, PackedFormat::Rounding rounding)
+    : network_(std::move(network)), values_(*network_, std::move(spec), std::move(packed)), rounding_(rounding) {
   for (uint32_t i = 0; i < values_.tensors().size(); ++i) {
     const at::Tensor& tensor = values_.tensors()[i];
     if (tensor.requires_grad() && !values_.IsPacked(i)) weights_.push_back(tensor);
@@ -47,9 +47,9 @@ absl::StatusOr<double> TorchRound::Train(const TrainRequest& request, uint64_t s
   return mean;
 }
 
-absl::Status TorchRound::Load(BlockSource& model, const CodecSpec& held) {
+absl::Status TorchRound::Load(BlockSource& model, const HeldWeights& held) {
   AdoptTorchThreads();
-  TW_RETURN_IF_ERROR(values_.Load(model, held));
+  TW_RETURN_IF_ERROR(values_.Load(model, held, rounding_));
   network_->eval();
   return absl::OkStatus();
 }

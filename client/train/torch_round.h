@@ -25,7 +25,8 @@ class TorchRound {
  public:
   // `spec` is the network's, which is on its device already. `packed` holds its matrices; nullptr if they are plain.
   TorchRound(std::shared_ptr<torch::nn::Module> network, ModelSpec spec,
-             std::shared_ptr<PackedMatrices> packed = nullptr);
+             std::shared_ptr<PackedMatrices> packed = nullptr,
+             PackedFormat::Rounding rounding = PackedFormat::Rounding::kStochastic);
 
   // `steps` steps down the gradient of what `loss` returns for the next batch, a scalar, from the weights in `start` to
   // those then in values(). Returns the mean loss. Progress, cancellation, FedProx and errors as trainer.h and
@@ -33,7 +34,7 @@ class TorchRound {
   absl::StatusOr<double> Train(const TrainRequest& request, uint64_t steps, const std::function<at::Tensor()>& loss,
                                BlockSource& start);
   // Puts `model` into the network, for evaluation; packed matrices as `held` says.
-  absl::Status Load(BlockSource& model, const CodecSpec& held);
+  absl::Status Load(BlockSource& model, const HeldWeights& held);
   ModuleValues& values() { return values_; }
   // Drops moments that the optimiser kept.
   void Forget() { optimizer_ = RoundOptimizer(); }
@@ -47,6 +48,7 @@ class TorchRound {
 
   const std::shared_ptr<torch::nn::Module> network_;
   ModuleValues values_;
+  const PackedFormat::Rounding rounding_;
   std::vector<at::Tensor> weights_;  // the trainable ones that are not packed, shared with network_
   RoundOptimizer optimizer_;
 };

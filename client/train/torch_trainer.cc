@@ -49,7 +49,7 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
         device_(device),
         train_(std::make_unique<TensorData>(std::move(train), device)),
         test_(std::move(test), device),
-        round_(network_, spec_, std::move(packed)) {}
+        round_(network_, spec_, std::move(packed), options_.weights.rounding) {}
 
   const ModelSpec& model() const override { return spec_; }
   uint64_t examples() const override { return train_->bytes.size(); }
@@ -92,9 +92,9 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
   absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) override {
     TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
     ModelStateSource source(state);
-    return Evaluate(source, CodecSpec::Fp32());
+    return Evaluate(source, HeldWeights());
   }
-  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const CodecSpec& held) override {
+  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights& held) override {
     if (test_.bytes.empty()) {
       return absl::FailedPreconditionError(
           "this client has no test data, so it cannot evaluate; give it a data folder with t10k files");
@@ -102,7 +102,7 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
     return CatchTorch("evaluating", [&] { return EvaluateAll(model, held); });
   }
 
-  StreamingTrainer* streaming() override { return options_.packed ? this : nullptr; }
+  StreamingTrainer* streaming() override { return options_.weights.packed ? this : nullptr; }
   BlockSource& trained() override { return round_.values(); }
 
  private:
@@ -134,7 +134,7 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
     return at::cross_entropy_loss(logits, train_->labels.index_select(0, index).to(at::kLong));
   }
 
-  absl::StatusOr<EvaluateResult> EvaluateAll(BlockSource& model, const CodecSpec& held) {
+  absl::StatusOr<EvaluateResult> EvaluateAll(BlockSource& model, const HeldWeights& held) {
     at::NoGradGuard no_grad;
     TW_RETURN_IF_ERROR(round_.Load(model, held));
     const auto n = static_cast<int64_t>(test_.bytes.size());
@@ -182,11 +182,11 @@ absl::StatusOr<std::unique_ptr<ImageTrainer>> MakeTorchTrainer(const TorchTraine
   TW_RETURN_IF_ERROR(ConfigureTorchThreads(options.threads));
   if (options.evaluation_batch == 0) return absl::InvalidArgumentError("evaluation_batch is 0, it must be at least 1");
   TW_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
-  TW_RETURN_IF_ERROR(CheckPackedDevice(options.packed, device));
+  TW_RETURN_IF_ERROR(CheckPackedDevice(options.weights.packed, device));
   TW_ASSIGN_OR_RETURN(const ModelInput input, InputOf(train, test));
   return CatchTorch(absl::StrCat("building model '", options.model, "'"),
                     [&]() -> absl::StatusOr<std::unique_ptr<ImageTrainer>> {
-                      const auto packed = options.packed ? std::make_shared<PackedMatrices>() : nullptr;
+                      const auto packed = options.weights.packed ? std::make_shared<PackedMatrices>() : nullptr;
                       TW_ASSIGN_OR_RETURN(auto network, MakeImageModel(options.model, input, KeeperOr(packed)));
                       TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
                       if (packed == nullptr) network->to(device);

@@ -107,7 +107,7 @@ class StreamingAdapter : public StreamingTrainer {
     return trainer_->Train(request, &state_);
   }
   BlockSource& trained() override { return *source_; }
-  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const CodecSpec&) override {
+  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights&) override {
     const absl::Status read = Read(model);
     if (!read.ok()) return read;
     return trainer_->Evaluate(state_);

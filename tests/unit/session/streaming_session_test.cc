@@ -41,7 +41,7 @@ TEST_F(StreamingSessionTest, IsToldHowTheDownlinkCodesWeights) {
   api.answers = {MakeAssignment("a1")};
   RunSession();
   ASSERT_EQ(trainer.requests.size(), 1u);
-  EXPECT_EQ(trainer.requests[0].held, api.join.plan.downlink);
+  EXPECT_EQ(trainer.requests[0].held.codec, api.join.plan.downlink);
 }
 
 TEST_F(StreamingSessionTest, ReadsFrozenTensorsFromTheirOwnPayload) {

@@ -22,7 +22,7 @@ const CodecSpec kElevenBits = CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo);
 std::unique_ptr<ImageTrainer> MakeTrainer(const std::string& model, bool packed) {
   TorchTrainerOptions options;
   options.model = model;
-  options.packed = packed;
+  options.weights.packed = packed;
   return MakeTorchTrainer(options, StripedImages(60, {1, 16, 16}, 4), StripedImages(40, {1, 16, 16}, 4, 2)).value();
 }
 
@@ -32,7 +32,7 @@ TrainRequest Request(const CodecSpec& held) {
   request.options.local_epochs = 2;
   request.options.momentum = 0.5;
   request.seed = 3;
-  request.held = held;
+  request.held.codec = held;
   return request;
 }
 
@@ -90,7 +90,7 @@ TEST(PackedTrainerTest, EvaluatesLikeAPlainTrainer) {
   ASSERT_OK_AND_ASSIGN(const ModelState state, plain->Initialize(5));
   ASSERT_OK_AND_ASSIGN(const EvaluateResult expected, plain->Evaluate(state));
   ModelStateSource source(state);
-  ASSERT_OK_AND_ASSIGN(const EvaluateResult actual, packed->streaming()->Evaluate(source, CodecSpec::Fp32()));
+  ASSERT_OK_AND_ASSIGN(const EvaluateResult actual, packed->streaming()->Evaluate(source, HeldWeights()));
   EXPECT_EQ(actual.loss, expected.loss);
   EXPECT_EQ(actual.accuracy, expected.accuracy);
 }
