@@ -85,7 +85,7 @@ at::Tensor ConformerBlock::Attend(const at::Tensor& x, const ConformerFrames& fr
       (*query_key_value_)(attention_norm_(x)).view({n, length, 3, options_.heads, part}).permute({2, 0, 3, 1, 4});
   const at::Tensor query = Rotate(all[0], frames) / std::sqrt(static_cast<double>(part));
   const at::Tensor scores = at::matmul(query, Rotate(all[1], frames).transpose(-1, -2)) + frames.attendable;
-  const at::Tensor mixed = at::matmul(Drop(scores.softmax(-1)), all[2]);
+  const at::Tensor mixed = at::matmul(scores.softmax(-1), all[2]);
   return Drop((*attended_)(mixed.transpose(1, 2).reshape({n, length, options_.width})));
 }
 

@@ -26,7 +26,7 @@ struct Flags {
   std::string data, model = "conformer-xs", out, start, partition = "iid", shard = "0/1", transcripts;
   uint64_t epochs = 30, warm_up = 2, batch = 16, rate_millionths = 1500, decay_thousandths = 10, seed = 1, every = 5;
   uint64_t mel = 40, stack = 1, dropout_percent = 10, beam = 1;
-  bool no_masks = false, help = false;
+  bool sgd = false, no_masks = false, help = false;
 };
 
 std::vector<CommandLineFlag> FlagsOf(Flags* flags) {
@@ -41,7 +41,8 @@ std::vector<CommandLineFlag> FlagsOf(Flags* flags) {
           {"--warm-up", "N", &flags->warm_up, "epochs in which the learning rate rises; then it falls as a cosine", 0,
            10'000},
           {"--batch", "N", &flags->batch, "recordings in a step", 1, 4096},
-          {"--rate", "N", &flags->rate_millionths, "largest learning rate of AdamW, in millionths", 1, 1'000'000},
+          {"--rate", "N", &flags->rate_millionths, "largest learning rate, in millionths", 1, 1'000'000},
+          {"--sgd", "", &flags->sgd, "plain stochastic gradient descent instead of AdamW"},
           {"--decay", "N", &flags->decay_thousandths, "weight decay, in thousandths", 0, 1000},
           {"--seed", "N", &flags->seed, "of weights, order, dropout and masks"},
           {"--every", "N", &flags->every, "epochs between evaluations", 1, 10'000},
@@ -89,7 +90,7 @@ TrainRequest RequestFor(const Flags& flags, uint64_t epoch) {
   request.seed = DeriveKey({flags.seed, epoch});
   request.options.batch_size = static_cast<uint32_t>(flags.batch);
   request.options.learning_rate = RateOf(flags, epoch);
-  request.options.optimizer = TrainingOptions::Optimizer::kAdam;
+  if (!flags.sgd) request.options.optimizer = TrainingOptions::Optimizer::kAdam;
   request.options.decoupled = true;
   request.options.keep_state = true;
   request.options.beta2 = 0.98;
