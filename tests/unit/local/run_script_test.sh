@@ -19,7 +19,7 @@ expect() {
 expect 0 "Usage: ./run COMMAND"
 expect 0 "Usage: ./run COMMAND" help
 expect 0 "Usage: ./run COMMAND" --help
-for command in demo look test bench soak experiment build; do expect 0 "Usage: ./run $command" "$command" --help; done
+for command in demo look test fuzz bench soak experiment build; do expect 0 "Usage: ./run $command" "$command" --help; done
 expect 0 "demo-accuracy" experiment
 expect 2 "unknown command 'dmeo'" dmeo
 expect 2 "unknown option '--fast'" --no-install test --fast
