@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "deploy/local/report_parts.h"
 #include "nlohmann/json.hpp"
 
 namespace thinwire {
@@ -11,19 +12,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string Megabytes(uint64_t bytes) { return absl::StrFormat("%.3f MB", static_cast<double>(bytes) / 1e6); }
-
-std::string Percent(uint64_t part, uint64_t whole) {
-  if (whole == 0) return "-";
-  return absl::StrFormat("%.2f %%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
-}
-
 // "0.52 %": how much more `wire` is than `payload`.
 std::string Above(uint64_t wire, uint64_t payload) { return wire < payload ? "-" : Percent(wire - payload, payload); }
-
-std::string OrDash(const std::optional<double>& value) {
-  return value ? absl::StrFormat("%.4f", *value) : std::string("-");
-}
 
 struct ByteRow {
   const char* label;
@@ -72,12 +62,6 @@ ordered_json Json(const DirectionBytes& bytes) {
 
 ordered_json Json(const BothDirections& bytes) { return {{"down", Json(bytes.down)}, {"up", Json(bytes.up)}}; }
 
-ordered_json Json(const std::optional<double>& value) { return value ? ordered_json(*value) : ordered_json(nullptr); }
-
-ordered_json Json(const ProcessUsage& usage) {
-  return {{"cpu_seconds", usage.cpu_seconds}, {"peak_rss_bytes", usage.peak_rss_bytes}};
-}
-
 ordered_json Json(const DemoOptions& o) {
   return {{"clients", o.clients},
           {"rounds", o.rounds},
@@ -91,17 +75,6 @@ ordered_json Json(const DemoOptions& o) {
           {"batch", o.batch},
           {"local_epochs", o.local_epochs},
           {"seed", o.seed}};
-}
-
-ordered_json Json(const RoundLine& line) {
-  return {{"round", line.round},
-          {"state", line.state},
-          {"seconds", line.seconds},
-          {"train_loss", line.train_loss},
-          {"eval_loss", Json(line.eval_loss)},
-          {"accuracy", Json(line.accuracy)},
-          {"payload_down", line.payload_down},
-          {"payload_up", line.payload_up}};
 }
 
 }  // namespace
@@ -156,8 +129,7 @@ std::string ToJson(const RunReport& report) {
                              {"rounds", rounds},
                              {"directory", report.directory},
                              {"model_path", report.model_path}};
-  // Whatever text came from elsewhere, the document stays valid.
-  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return Document(json);
 }
 
 }  // namespace thinwire

@@ -4,30 +4,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "deploy/local/report_parts.h"
 
 namespace thinwire {
 namespace {
 
 using nlohmann::ordered_json;
 
-std::string Megabytes(uint64_t bytes) { return absl::StrFormat("%.3f MB", static_cast<double>(bytes) / 1e6); }
-
-std::string Percent(const ByteCounts& bytes) {
-  if (bytes.fp32_payload == 0) return "-";
-  return absl::StrFormat("%.2f %%",
-                         100.0 * static_cast<double>(bytes.payload) / static_cast<double>(bytes.fp32_payload));
-}
-
-std::string OrDash(const std::optional<double>& value) {
-  return value ? absl::StrFormat("%.4f", *value) : std::string("-");
-}
+std::string PercentOfFp32(const ByteCounts& bytes) { return Percent(bytes.payload, bytes.fp32_payload); }
 
 std::string Headline(const SimulationReport& report) {
   const SimulationOptions& o = report.options;
   std::string line =
       absl::StrFormat("%s: %u rounds, %u of %u virtual clients each, %s, in %.1f s on %u threads", report.state,
                       report.rounds.size(), o.clients_per_round, o.clients, o.plan, report.seconds, o.threads);
-  if (report.accuracy) absl::StrAppend(&line, absl::StrFormat("; test accuracy %.4f", *report.accuracy));
+  if (report.accuracy && o.task != "echo")
+    absl::StrAppend(&line, absl::StrFormat("; test accuracy %.4f", *report.accuracy));
   if (report.state != "COMPLETED" && !report.reason.empty()) absl::StrAppend(&line, "; ", report.reason);
   return line;
 }
@@ -35,8 +27,6 @@ std::string Headline(const SimulationReport& report) {
 ordered_json Json(const ByteCounts& bytes) {
   return {{"payload", bytes.payload}, {"fp32_payload", bytes.fp32_payload}};
 }
-
-ordered_json Json(const std::optional<double>& value) { return value ? ordered_json(*value) : ordered_json(nullptr); }
 
 ordered_json Json(const SimulationOptions& o) {
   return {{"clients", o.clients},   {"clients_per_round", o.clients_per_round},
@@ -50,17 +40,6 @@ ordered_json Json(const SimulationOptions& o) {
           {"trim", o.trim},         {"evaluate_every", o.evaluate_every},
           {"seed", o.seed},         {"threads", o.threads},
           {"no_sync", o.no_sync}};
-}
-
-ordered_json Json(const RoundLine& line) {
-  return {{"round", line.round},
-          {"state", line.state},
-          {"seconds", line.seconds},
-          {"train_loss", line.train_loss},
-          {"eval_loss", Json(line.eval_loss)},
-          {"accuracy", Json(line.accuracy)},
-          {"payload_down", line.payload_down},
-          {"payload_up", line.payload_up}};
 }
 
 }  // namespace
@@ -78,8 +57,8 @@ std::string ToText(const SimulationReport& report) {
                         Megabytes(report.trainer_up.payload));
   absl::StrAppendFormat(&text, "  %-24s%16s%16s\n", "the same payload as FP32",
                         Megabytes(report.trainer_down.fp32_payload), Megabytes(report.trainer_up.fp32_payload));
-  absl::StrAppendFormat(&text, "  %-24s%16s%16s\n", "payload / FP32", Percent(report.trainer_down),
-                        Percent(report.trainer_up));
+  absl::StrAppendFormat(&text, "  %-24s%16s%16s\n", "payload / FP32", PercentOfFp32(report.trainer_down),
+                        PercentOfFp32(report.trainer_up));
   absl::StrAppend(&text, "evaluators' download: payload ", Megabytes(report.evaluator_down.payload), "\n\n");
   absl::StrAppendFormat(&text, "peak memory  %.0f MB; %.1f CPU s\n",
                         static_cast<double>(report.usage.peak_rss_bytes) / 1e6, report.usage.cpu_seconds);
@@ -104,8 +83,7 @@ std::string ToJson(const SimulationReport& report) {
                              {"directory", report.directory},
                              {"model_path", report.model_path},
                              {"model_sha256", report.model_sha256}};
-  // Whatever text came from elsewhere, the document stays valid.
-  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return Document(json);
 }
 
 }  // namespace thinwire

@@ -60,15 +60,15 @@ TEST(DemoOptionsTest, AWrongArgumentIsNamedWithItsValueAndWhatIsAccepted) {
       {{"--clients", "0"}, "--clients is '0', must be a whole number of 1..1000"},
       {{"--clients", "ten"}, "--clients is 'ten'"},
       {{"--rounds", "-1"}, "--rounds is '-1'"},
-      {{"--momentum", "1"}, "--momentum is '1', must be at least 0 and less than 1"},
+      {{"--momentum", "1"}, "--momentum is '1', must be a number, at least 0 and less than 1"},
       {{"--lr", "nan"}, "--lr is 'nan'"},
       {{"--out", ""}, "--out is '', must be not empty"},
       {{"--plan", "s1e9m7"}, "--plan"},
       {{"--partition", "striped"}, "--partition"},
       {{"--samples", "5"}, "--samples is 5, too few for 10 clients"},
       {{"--clients"}, "--clients needs a value"},
-      {{"--colour", "red"}, "unknown option '--colour'"},
-      {{"10"}, "unknown option '10'"},
+      {{"--colour", "red"}, "unknown flag '--colour'"},
+      {{"10"}, "unknown flag '10'"},
   };
   for (const Case& c : cases) {
     EXPECT_THAT(ParseDemoOptions(c.arguments), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.message)));
