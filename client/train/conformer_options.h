@@ -11,6 +11,9 @@
 
 namespace thinwire {
 
+// Frames of features that become one frame of a Conformer: two convolutions halve their number, rounded up.
+constexpr uint32_t kConformerSubsampling = 4;
+
 struct ConformerOptions {
   int64_t features = 40;  // per frame
   int64_t labels = 29;    // CTC's blank among them

@@ -44,7 +44,8 @@ Batch MakeBatch(const Samples& samples, int64_t width) {
     lengths.push_back(static_cast<int64_t>(sample->features.frames));
     labels.insert(labels.end(), sample->labels.begin(), sample->labels.end());
     batch.label_counts.push_back(static_cast<int64_t>(sample->labels.size()));
-    batch.output_lengths.push_back(static_cast<int64_t>(SubsampledFrames(sample->features.frames, 4)));
+    batch.output_lengths.push_back(
+        static_cast<int64_t>(SubsampledFrames(sample->features.frames, kConformerSubsampling)));
   }
   batch.features = at::zeros({static_cast<int64_t>(samples.size()), static_cast<int64_t>(longest), width});
   for (size_t i = 0; i < samples.size(); ++i) {
