@@ -45,26 +45,28 @@ absl::Status ControlClient::Explain(const absl::Status& status) const {
                                              "); is it running, and is --server its control port?"));
 }
 
-absl::StatusOr<v1::Status> ControlClient::Status() {
+template <typename Request, typename Response>
+absl::StatusOr<Response> ControlClient::Call(Method<Request, Response> method, const Request& request) {
   grpc::ClientContext context;
   SetDeadline(&context);
-  v1::GetStatusResponse response;
-  const absl::Status status = FromGrpcStatus(stub_->GetStatus(&context, {}, &response));
+  Response response;
+  const absl::Status status = FromGrpcStatus((stub_.get()->*method)(&context, request, &response));
   if (!status.ok()) return Explain(status);
+  return response;
+}
+
+absl::StatusOr<v1::Status> ControlClient::Status() {
+  TW_ASSIGN_OR_RETURN(const v1::GetStatusResponse response, Call(&Stub::GetStatus, v1::GetStatusRequest()));
   return response.status();
 }
 
 absl::StatusOr<std::vector<v1::RoundSummary>> ControlClient::Rounds(uint32_t first) {
   std::vector<v1::RoundSummary> rounds;
   for (;;) {
-    grpc::ClientContext context;
-    SetDeadline(&context);
     v1::ListRoundsRequest request;
     request.set_first_round(rounds.empty() ? first : rounds.back().round() + 1);
     request.set_max_rounds(kPage);
-    v1::ListRoundsResponse response;
-    const absl::Status status = FromGrpcStatus(stub_->ListRounds(&context, request, &response));
-    if (!status.ok()) return Explain(status);
+    TW_ASSIGN_OR_RETURN(const v1::ListRoundsResponse response, Call(&Stub::ListRounds, request));
     rounds.insert(rounds.end(), response.rounds().begin(), response.rounds().end());
     if (response.rounds_size() < static_cast<int>(kPage)) return rounds;
   }
@@ -73,36 +75,24 @@ absl::StatusOr<std::vector<v1::RoundSummary>> ControlClient::Rounds(uint32_t fir
 absl::StatusOr<std::vector<v1::ClientSummary>> ControlClient::Clients() {
   std::vector<v1::ClientSummary> clients;
   for (;;) {
-    grpc::ClientContext context;
-    SetDeadline(&context);
     v1::ListClientsRequest request;
     if (!clients.empty()) request.set_after_client_id(clients.back().client_id());
     request.set_max_clients(kPage);
-    v1::ListClientsResponse response;
-    const absl::Status status = FromGrpcStatus(stub_->ListClients(&context, request, &response));
-    if (!status.ok()) return Explain(status);
+    TW_ASSIGN_OR_RETURN(const v1::ListClientsResponse response, Call(&Stub::ListClients, request));
     clients.insert(clients.end(), response.clients().begin(), response.clients().end());
     if (response.clients_size() < static_cast<int>(kPage)) return clients;
   }
 }
 
 absl::StatusOr<v1::Status> ControlClient::Start() {
-  grpc::ClientContext context;
-  SetDeadline(&context);
-  v1::StartRunResponse response;
-  const absl::Status status = FromGrpcStatus(stub_->StartRun(&context, {}, &response));
-  if (!status.ok()) return Explain(status);
+  TW_ASSIGN_OR_RETURN(const v1::StartRunResponse response, Call(&Stub::StartRun, v1::StartRunRequest()));
   return response.status();
 }
 
 absl::StatusOr<v1::Status> ControlClient::Stop(const std::string& reason) {
-  grpc::ClientContext context;
-  SetDeadline(&context);
   v1::StopRunRequest request;
   request.set_reason(reason);
-  v1::StopRunResponse response;
-  const absl::Status status = FromGrpcStatus(stub_->StopRun(&context, request, &response));
-  if (!status.ok()) return Explain(status);
+  TW_ASSIGN_OR_RETURN(const v1::StopRunResponse response, Call(&Stub::StopRun, request));
   return response.status();
 }
 

@@ -40,6 +40,12 @@ class ControlClient {
                                           const std::function<void(uint64_t, uint64_t)>& progress);
 
  private:
+  using Stub = v1::Control::Stub;
+  template <typename Request, typename Response>
+  using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request);
   absl::Status Explain(const absl::Status& status) const;
 
   std::string address_;

@@ -35,13 +35,13 @@ const char* RepresentationName(Representation representation) {
 std::string InspectText(const PayloadReport& report) {
   std::string out = absl::StrFormat(
       "payload  %s\ncarries  %s\nmodel    %s\nbase     %s\nsize     %d bytes, manifest %d\n"
-      "values   %d, %.4f bits each in all\n\n%7s %7s %12s %12s %9s %13s  %s\n",
+      "values   %d, %.4f bits each in all\n\n%7s %7s %12s %12s %9s %13s %12s  %s\n",
       report.ref.id.Hex(), RepresentationName(report.representation), report.model_id.Hex(),
       report.base_id.empty() ? "none" : report.base_id.Hex(), report.ref.total_size, report.ref.manifest_size,
-      report.values, report.bits_per_value(), "tensor", "blocks", "values", "bytes", "bits each", "scale", "codec");
+      report.values, report.bits_per_value(), "tensor", "blocks", "values", "bytes", "bits each", "scale", "exact", "codec");
   for (const TensorReport& tensor : report.tensors) {
-    absl::StrAppendFormat(&out, "%7d %7d %12d %12d %9.4f %13.6g  %s\n", tensor.tensor, tensor.blocks, tensor.values,
-                          tensor.bytes, tensor.bits_per_value(), tensor.scale, tensor.codec);
+    absl::StrAppendFormat(&out, "%7d %7d %12d %12d %9.4f %13.6g %12d  %s\n", tensor.tensor, tensor.blocks, tensor.values,
+                          tensor.bytes, tensor.bits_per_value(), tensor.scale, tensor.exact, tensor.codec);
   }
   return out;
 }
@@ -55,6 +55,7 @@ std::string InspectJson(const PayloadReport& report) {
                        {"bytes", tensor.bytes},
                        {"bits_per_value", tensor.bits_per_value()},
                        {"scale", tensor.scale},
+                       {"exact_values", tensor.exact},
                        {"codec", tensor.codec}});
   }
   const nlohmann::json json = {{"payload_id", report.ref.id.Hex()},

@@ -9,6 +9,7 @@
 #include "client/rpc/federation_convert.h"
 #include "common/base/mutex.h"
 #include "common/base/status_macros.h"
+#include "server/service/update_commit.h"
 #include "server/service/update_states.h"
 
 namespace thinwire {
@@ -114,31 +115,10 @@ absl::StatusOr<UpdateStatus> MemoryFederationApi::Upload(const UploadRequest& re
   }
   TW_ASSIGN_OR_RETURN(const std::string file, upload->Complete());
   parts.traffic->AddFp32Payload(role(), Direction::kUp, admission.fp32_size);
-  return Commit(request, admission.kind, file);
-}
-
-// As UploadReactor::Receive: the journal's commit, then the driver hears of it.
-absl::StatusOr<UpdateStatus> MemoryFederationApi::Commit(const UploadRequest& request, WorkKind kind,
-                                                         const std::string& file) {
-  const RunParts& parts = server_->parts();
-  UpdateRow update;
-  update.assignment.id = request.assignment_id;
-  update.assignment.client = turn_.client;
-  update.assignment.kind = kind;
-  update.payload = request.payload;
-  update.spool_file = file;
-  update.examples = request.examples;
-  update.train_loss = request.train_loss;
-  update.train_time = request.train_time;
-  const absl::StatusOr<UpdateRow> row = parts.journal->ReceiveUpdate(update);
-  if (row.ok() && row->assignment.state == AssignmentState::kReceived) {
-    TW_RETURN_IF_ERROR(TellDriver(request.assignment_id));
-  } else {
-    TW_RETURN_IF_ERROR(parts.spool->Discard(request.assignment_id));
-    TW_RETURN_IF_ERROR(row.status());
-  }
-  TW_ASSIGN_OR_RETURN(const v1::UploadResponse receipt, ReceiptOf(row->assignment, parts.config.late));
-  return StatusOf(receipt, request.payload.total_size);
+  TW_ASSIGN_OR_RETURN(const UpdateRow row, CommitUpdate(parts, header, admission.kind, file));
+  if (row.assignment.state == AssignmentState::kReceived) TW_RETURN_IF_ERROR(TellDriver(request.assignment_id));
+  TW_ASSIGN_OR_RETURN(const v1::UploadResponse receipt, ReceiptOf(row.assignment, parts.config.late));
+  return StatusOf(receipt, total);
 }
 
 absl::Status MemoryFederationApi::TellDriver(const std::string& assignment) {

@@ -49,7 +49,6 @@ class MemoryFederationApi : public FederationApi {
 
  private:
   absl::Status CheckCancelled() const;
-  absl::StatusOr<UpdateStatus> Commit(const UploadRequest& request, WorkKind kind, const std::string& file);
   absl::Status TellDriver(const std::string& assignment);
   Role role() const { return turn_.role == ClientRole::kTrainer ? Role::kTrainer : Role::kEvaluator; }
 

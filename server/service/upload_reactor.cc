@@ -10,6 +10,7 @@
 #include "common/rpc/grpc_status.h"
 #include "common/wire/convert.h"
 #include "server/service/chunks.h"
+#include "server/service/update_commit.h"
 #include "server/service/update_states.h"
 
 namespace thinwire {
@@ -174,30 +175,13 @@ UploadReactor::Outcome UploadReactor::CompleteNow() {
 }
 
 UploadReactor::Outcome UploadReactor::Receive(const std::string& file) {
-  UpdateRow update;
-  update.assignment.id = header_.assignment_id();
-  update.assignment.client = header_.client_id();
-  update.assignment.kind = admission_.kind;
-  TW_ASSIGN_OR_RETURN(update.payload, FromProto(header_.payload()));
-  update.spool_file = file;
-  update.examples = header_.examples();
-  update.train_loss = header_.train_loss();
-  update.train_time = FromProto(header_.train_time()).value_or(absl::ZeroDuration());
-  const absl::StatusOr<UpdateRow> row = parts_->run->journal->ReceiveUpdate(update);
-  // The journal could not take it down, e.g. on a full disk: the file stays, and the client asks again without sending
-  // it once more.
-  if (!row.ok() && !absl::IsNotFound(row.status())) return row.status();
-  if (!row.ok() || row->assignment.state != AssignmentState::kReceived) {
-    const absl::Status discarded = parts_->run->spool->Discard(update.assignment.id);
-    if (!discarded.ok())
-      spdlog::warn("spool file stays assignment={} error=\"{}\"", update.assignment.id, discarded.ToString());
-    if (!row.ok()) return row.status();
-    return ReceiptOf(row->assignment, parts_->run->config.late);
+  TW_ASSIGN_OR_RETURN(const UpdateRow row, CommitUpdate(*parts_->run, header_, admission_.kind, file));
+  if (row.assignment.state == AssignmentState::kReceived) {
+    spdlog::debug("received assignment={} client={} payload_bytes={}", row.assignment.id, header_.client_id(),
+                  row.payload.total_size);
+    parts_->driver->Post(UpdateReceived{row.assignment.id});
   }
-  spdlog::debug("received assignment={} client={} payload_bytes={}", update.assignment.id, header_.client_id(),
-                update.payload.total_size);
-  parts_->driver->Post(UpdateReceived{update.assignment.id});
-  return ReceiptOf(row->assignment, parts_->run->config.late);
+  return ReceiptOf(row.assignment, parts_->run->config.late);
 }
 
 UploadReactor::Outcome UploadReactor::EarlierReceipt() {
