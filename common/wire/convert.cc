@@ -37,6 +37,54 @@ v1::ScaleRule ScaleToProto(ScaleRule rule) {
   return v1::SCALE_RULE_UNSPECIFIED;
 }
 
+absl::Status CheckFormat(absl::string_view codec, uint32_t exponent_bits, uint32_t mantissa_bits) {
+  if (exponent_bits <= 8 && mantissa_bits <= 23) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(codec, ": S1E", exponent_bits, "M", mantissa_bits,
+                                                 " is out of range; use 2..8 exponent and 0..23 mantissa bits"));
+}
+
+// INVALID_ARGUMENT unless `group` is a power of two that a frame can state.
+absl::StatusOr<int> GroupFromProto(uint32_t group) {
+  if (group == 0) return BlockOptions::kMaxGroupLog2;
+  for (int log2 = BlockOptions::kMinGroupLog2; log2 <= BlockOptions::kMaxGroupLog2; ++log2) {
+    if (group == 1u << log2) return log2;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("float blocks: scale_group is ", group, "; use 64, 128, 256, 512, 1024, 2048 or 4096"));
+}
+
+absl::StatusOr<CodecSpec> FromProto(const v1::FloatBlocksCodec& proto) {
+  TW_ASSIGN_OR_RETURN(const ScaleRule scale, ScaleFromProto(proto.scale()));
+  TW_RETURN_IF_ERROR(CheckFormat("float blocks", proto.exponent_bits(), proto.mantissa_bits()));
+  if (!v1::FloatRounding_IsValid(proto.rounding())) {
+    return absl::InvalidArgumentError(absl::StrCat("float blocks: rounding is ", proto.rounding(),
+                                                   "; use FLOAT_ROUNDING_NEAREST_EVEN or FLOAT_ROUNDING_TRUNCATE"));
+  }
+  BlockOptions blocks;
+  TW_ASSIGN_OR_RETURN(blocks.scale_group_log2, GroupFromProto(proto.scale_group()));
+  blocks.correction = proto.correction();
+  blocks.truncate = proto.rounding() == v1::FLOAT_ROUNDING_TRUNCATE;
+  blocks.weights_only = proto.weights_only();
+  TW_ASSIGN_OR_RETURN(blocks.exact_one_in, ExactOneIn(proto.partial()));
+  const CodecSpec spec = CodecSpec::FloatBlocks(static_cast<int>(proto.exponent_bits()),
+                                                static_cast<int>(proto.mantissa_bits()), scale, blocks);
+  TW_RETURN_IF_ERROR(spec.Validate());
+  return spec;
+}
+
+v1::FloatBlocksCodec BlocksToProto(const CodecSpec& spec) {
+  v1::FloatBlocksCodec proto;
+  proto.set_exponent_bits(static_cast<uint32_t>(spec.format.exponent_bits));
+  proto.set_mantissa_bits(static_cast<uint32_t>(spec.format.mantissa_bits));
+  proto.set_scale(ScaleToProto(spec.scale));
+  proto.set_scale_group(1u << spec.blocks.scale_group_log2);
+  proto.set_correction(spec.blocks.correction);
+  proto.set_rounding(spec.blocks.truncate ? v1::FLOAT_ROUNDING_TRUNCATE : v1::FLOAT_ROUNDING_NEAREST_EVEN);
+  proto.set_weights_only(spec.blocks.weights_only);
+  proto.set_partial(spec.blocks.exact_one_in == 0 ? 0 : 1.0 / spec.blocks.exact_one_in);
+  return proto;
+}
+
 absl::StatusOr<TensorSpec> TensorFromProto(const v1::TensorSpec& proto) {
   TensorSpec tensor;
   tensor.name = proto.name();
@@ -103,6 +151,8 @@ v1::ValueCodec ToProto(const CodecSpec& spec) {
     proto.mutable_float_()->set_exponent_bits(static_cast<uint32_t>(spec.format.exponent_bits));
     proto.mutable_float_()->set_mantissa_bits(static_cast<uint32_t>(spec.format.mantissa_bits));
     proto.mutable_float_()->set_scale(ScaleToProto(spec.scale));
+  } else if (spec.id == CodecId::kFloatBlocks) {
+    *proto.mutable_float_blocks() = BlocksToProto(spec);
   } else {
     proto.mutable_fp32();
   }
@@ -115,20 +165,19 @@ absl::StatusOr<CodecSpec> FromProto(const v1::ValueCodec& proto) {
       return CodecSpec::Fp32();
     case v1::ValueCodec::kFloat: {
       TW_ASSIGN_OR_RETURN(const ScaleRule scale, ScaleFromProto(proto.float_().scale()));
-      if (proto.float_().exponent_bits() > 8 || proto.float_().mantissa_bits() > 23) {
-        return absl::InvalidArgumentError(absl::StrCat("float codec: S1E", proto.float_().exponent_bits(), "M",
-                                                       proto.float_().mantissa_bits(),
-                                                       " is out of range; use 2..8 exponent and 0..23 mantissa bits"));
-      }
+      TW_RETURN_IF_ERROR(CheckFormat("float codec", proto.float_().exponent_bits(), proto.float_().mantissa_bits()));
       const CodecSpec spec = CodecSpec::Float(static_cast<int>(proto.float_().exponent_bits()),
                                               static_cast<int>(proto.float_().mantissa_bits()), scale);
       TW_RETURN_IF_ERROR(spec.Validate());
       return spec;
     }
+    case v1::ValueCodec::kFloatBlocks:
+      return FromProto(proto.float_blocks());
     case v1::ValueCodec::CODEC_NOT_SET:
       break;
   }
-  return absl::InvalidArgumentError("a direction names no value codec; set fp32 {} or float { ... }");
+  return absl::InvalidArgumentError(
+      "a direction names no value codec; set fp32 {}, float { ... } or float_blocks { ... }");
 }
 
 v1::ExchangePlan ToProto(const ExchangePlan& plan) {

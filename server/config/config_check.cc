@@ -182,7 +182,10 @@ ExchangePlan CheckPlan(const v1::PlanConfig& config, ConfigErrors* errors) {
   }
   if (config.preset() == v1::PLAN_PRESET_FP32) return Fp32Plan();
   if (config.preset() == v1::PLAN_PRESET_S1E3M7) return S1E3M7Plan();
-  errors->Add("plan", "names no plan; set preset: PLAN_PRESET_FP32, preset: PLAN_PRESET_S1E3M7 or explicit { ... }");
+  if (config.preset() == v1::PLAN_PRESET_OMC) return OmcPlan();
+  errors->Add(
+      "plan",
+      "names no plan; set preset: PLAN_PRESET_FP32, PLAN_PRESET_S1E3M7 or PLAN_PRESET_OMC, or explicit { ... }");
   return Fp32Plan();
 }
 

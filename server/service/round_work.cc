@@ -1,18 +1,25 @@
 #include "server/service/round_work.h"
 
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "server/aggregate/fixed_point.h"
+#include "server/service/downlink_variant.h"
 
 namespace thinwire {
 
-absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, const ModelStore& models,
+absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, ModelStore* models,
                                                            const ServerConfig& config) {
   std::shared_ptr<RoundWork> work(new RoundWork());
   work->round_ = row.round;
   work->max_norm_ = config.proto.aggregation().max_update_norm();
   work->clip_norm_ = config.proto.aggregation().clip_norm();
-  work->spec_ = models.spec();
-  TW_ASSIGN_OR_RETURN(work->base_, models.Downlink(row.base_version));
+  work->spec_ = models->spec();
+  work->models_ = models;
+  work->run_seed_ = config.proto.run().seed();
+  work->base_version_ = row.base_version;
+  TW_ASSIGN_OR_RETURN(work->bases_[0], models->Downlink(row.base_version));
   TW_ASSIGN_OR_RETURN(const FixedPoint fixed_point, ParseFixedPoint(row.fixed_point));
   if (config.aggregator.robust()) {
     work->columns_ = std::make_unique<UpdateColumns>(*work->spec_, fixed_point, config.aggregator);
@@ -22,12 +29,30 @@ absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, 
   return work;
 }
 
+absl::StatusOr<const StoredPayload*> RoundWork::BaseOf(const UpdateRow& update) {
+  const AssignmentRecord& assignment = update.assignment;
+  const uint32_t variant = DownlinkVariant(run_seed_, assignment.kind, round_, assignment.client, models_->variants());
+  {
+    MutexLock lock(mutex_);
+    const auto it = bases_.find(variant);
+    if (it != bases_.end()) return it->second.get();
+  }
+  absl::StatusOr<std::shared_ptr<const StoredPayload>> made = models_->Variant(base_version_, variant);
+  if (!made.ok()) {
+    return absl::InternalError(
+        absl::StrCat("cannot make the payload that the update started from: ", made.status().message()));
+  }
+  MutexLock lock(mutex_);
+  return bases_.emplace(variant, *std::move(made)).first->second.get();
+}
+
 absl::StatusOr<FoldReport> RoundWork::Fold(const UpdateRow& update, const std::string& path) {
+  TW_ASSIGN_OR_RETURN(const StoredPayload* const base, BaseOf(update));
   FoldRequest request;
   request.path = path;
   request.payload = update.payload;
-  request.base = &base_->reader();
-  request.base_id = base_->ref().id;
+  request.base = &base->reader();
+  request.base_id = base->ref().id;
   request.weight = update.examples;
   request.max_norm = max_norm_;
   request.clip_norm = clip_norm_;

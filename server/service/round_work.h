@@ -3,11 +3,13 @@
 #define THINWIRE_SERVER_SERVICE_ROUND_WORK_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/mutex.h"
 #include "common/tensor/model_spec.h"
 #include "server/aggregate/accumulator.h"
 #include "server/aggregate/folder.h"
@@ -24,10 +26,12 @@ class RoundWork {
  public:
   // `row` holds the journaled rules of the round. Errors: those of the model store, the journal's and the
   // accumulator's.
-  static absl::StatusOr<std::shared_ptr<RoundWork>> Open(const RoundRow& row, const ModelStore& models,
+  // `models` must outlive it.
+  static absl::StatusOr<std::shared_ptr<RoundWork>> Open(const RoundRow& row, ModelStore* models,
                                                          const ServerConfig& config);
 
-  // Checks the spooled update at `path` and takes it into the aggregate. Errors as FoldUpdate.
+  // Checks the spooled update at `path` and takes it into the aggregate. Errors as FoldUpdate; INTERNAL if the payload
+  // that it started from cannot be had.
   absl::StatusOr<FoldReport> Fold(const UpdateRow& update, const std::string& path);
 
   uint32_t round() const { return round_; }
@@ -35,12 +39,19 @@ class RoundWork {
 
  private:
   RoundWork() = default;
+  // R of the client that an update came from. Made again if it is not there, after a restart.
+  absl::StatusOr<const StoredPayload*> BaseOf(const UpdateRow& update);
 
+  ModelStore* models_ = nullptr;
+  uint64_t run_seed_ = 0;
+  uint64_t base_version_ = 0;
   uint32_t round_ = 0;
   double max_norm_ = 0;
   double clip_norm_ = 0;
   std::shared_ptr<const ModelSpec> spec_;
-  std::shared_ptr<const StoredPayload> base_;  // R
+  Mutex mutex_;
+  // R, by variant: columns read it until the round ends.
+  std::map<uint32_t, std::shared_ptr<const StoredPayload>> bases_ TW_GUARDED_BY(mutex_);
   // One of the two: sums of the whole model are not allocated where they are not needed.
   std::unique_ptr<Accumulator> accumulator_;
   std::unique_ptr<UpdateColumns> columns_;

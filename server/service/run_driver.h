@@ -103,6 +103,10 @@ class RunDriver {
   void CarryOut(const FailRound& effect);
   void CarryOut(const FinishRun& effect);
   void CarryOut(const Dismiss& effect);
+  // Answers the client's call with its work. The payload is there, or the version gone.
+  void Give(const Assign& effect);
+  uint32_t VariantOf(const Assign& effect) const;
+  void VariantMade(Assign effect, const absl::Status& made);
   void Published(const VersionRow& version, const std::vector<std::string>& consumed);
   double BitsPerParameter(const PayloadRef& payload) const;
   void EvictStrangers();

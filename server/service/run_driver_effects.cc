@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/wire/convert.h"
 #include "server/round/names.h"
+#include "server/service/downlink_variant.h"
 #include "server/service/model_difference.h"
 #include "server/service/run_driver.h"
 #include "server/service/update_states.h"
@@ -44,7 +45,7 @@ bool IsStorageFault(const absl::Status& status) {
 
 void RunDriver::CarryOut(const OpenRound& effect) {
   absl::StatusOr<std::shared_ptr<RoundWork>> work =
-      RoundWork::Open(*record_.open_round(), *parts_.models, parts_.config);
+      RoundWork::Open(*record_.open_round(), parts_.models, parts_.config);
   if (!work.ok()) return Break(work.status());
   work_ = *std::move(work);
   spdlog::info("round opened round={} base_version={} updates_wanted={} deadline_seconds={:.0f}", effect.round,
@@ -52,7 +53,36 @@ void RunDriver::CarryOut(const OpenRound& effect) {
                absl::ToDoubleSeconds(coordinator_.TimeLeft(parts_.clock->Now())));
 }
 
+uint32_t RunDriver::VariantOf(const Assign& effect) const {
+  return DownlinkVariant(parts_.config.proto.run().seed(), effect.kind, effect.round, effect.client,
+                         parts_.models->variants());
+}
+
 void RunDriver::CarryOut(const Assign& effect) {
+  const uint32_t variant = VariantOf(effect);
+  if (variant == 0 || parts_.models->FindVariant(effect.version, variant) != nullptr) return Give(effect);
+  // The call is held until a worker has encoded what this client is to have.
+  parts_.workers->Run([this, effect, variant] {
+    const absl::Status made = parts_.models->Variant(effect.version, variant).status();
+    mailbox_.Run([this, effect, made] { VariantMade(effect, made); });
+  });
+}
+
+void RunDriver::VariantMade(Assign effect, const absl::Status& made) {
+  if (broken_ || !held_.Holds(effect.client)) return;  // it will ask again, or has been answered
+  const AssignmentRecord* const assignment = coordinator_.FindAssignment(effect.assignment);
+  const bool wanted = assignment != nullptr && assignment->state == AssignmentState::kTraining;
+  if (wanted && made.ok()) {
+    effect.time_left = coordinator_.TimeLeft(parts_.clock->Now());
+    return Give(effect);
+  }
+  if (wanted) Apply(AssignmentFailed{effect.assignment, absl::StrCat("no model: ", made.message())});
+  // Else the round was over before the client could have its work.
+  SendBack(effect.client);
+  Apply(ClientStoppedWaiting{effect.client});
+}
+
+void RunDriver::Give(const Assign& effect) {
   absl::StatusOr<v1::Assignment> assignment = MakeAssignment(effect);
   if (!assignment.ok()) {  // the version to evaluate is gone
     Post(AssignmentFailed{effect.assignment, absl::StrCat("no model: ", assignment.status().message())});
@@ -79,7 +109,8 @@ absl::StatusOr<v1::Assignment> RunDriver::MakeAssignment(const Assign& effect) c
   *assignment.mutable_training() = config.training();
   if (effect.kind == WorkKind::kInitialize) return assignment;
 
-  TW_ASSIGN_OR_RETURN(const std::shared_ptr<const StoredPayload> model, parts_.models->Downlink(effect.version));
+  const std::shared_ptr<const StoredPayload> model = parts_.models->FindVariant(effect.version, VariantOf(effect));
+  if (model == nullptr) return absl::NotFoundError(absl::StrCat("version ", effect.version, " is gone"));
   *assignment.mutable_model() = ToProto(model->ref());
   if (const auto frozen = parts_.models->Frozen()) *assignment.mutable_frozen() = ToProto(frozen->ref());
   const std::optional<ClientInfo> client = parts_.clients->Find(effect.client);

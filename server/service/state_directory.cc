@@ -66,6 +66,7 @@ absl::StatusOr<StateDirectory> OpenStateDirectory(const ServerConfig& config, Cl
   ModelStoreOptions options;
   options.directory = directory;
   options.downlink = config.plan.downlink;
+  options.seed = config.proto.run().seed();
   options.keep_versions = config.proto.storage().keep_versions();
   TW_ASSIGN_OR_RETURN(state.models, ModelStore::Open(options, state.journal.get()));
   LogRecovery(state.models->recovery());

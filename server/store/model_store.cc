@@ -112,9 +112,8 @@ absl::Status ModelStore::WriteInitial(const ModelSpec& model, BlockSource& sourc
 
 absl::Status ModelStore::EncodeDownlink(const ModelSpec& model, VersionRow* row) {
   const Monotonic start = Clock::System()->Now();
-  TW_ASSIGN_OR_RETURN(SafetensorsReader weights, SafetensorsReader::Open(Temporary(files_.Weights(*row))));
-  const EncodeOptions options{Representation::kModel, options_.downlink, {}};
-  TW_ASSIGN_OR_RETURN(row->downlink, EncodeDurably(model, options, weights, Temporary(files_.Payload(*row))));
+  TW_ASSIGN_OR_RETURN(row->downlink, EncodeVariant(model, row->version, 0, Temporary(files_.Weights(*row)),
+                                                   Temporary(files_.Payload(*row))));
   encoded_(Clock::System()->Now() - start);
   TW_ASSIGN_OR_RETURN(row->fp32_downlink_size, MaxPayloadSize(model, Representation::kModel, CodecSpec::Fp32()));
   return absl::OkStatus();
@@ -201,8 +200,12 @@ void ModelStore::Forget(const std::vector<uint64_t>& versions) {
       row = versions_[version];
       versions_.erase(version);
       payloads_.erase(version);
+      variants_.erase(variants_.lower_bound({version, 0}), variants_.lower_bound({version + 1, 0}));
     }
     files_.Remove(row).IgnoreError();
+    for (uint32_t variant = 1; variant < variants(); ++variant) {
+      RemoveFile(files_.Variant(row, variant)).IgnoreError();
+    }
   }
 }
 
@@ -227,6 +230,9 @@ absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::FindPayload(con
   if (frozen_ != nullptr && frozen_->ref().id == id) return frozen_;
   for (auto it = payloads_.rbegin(); it != payloads_.rend(); ++it) {
     if (it->second->ref().id == id) return it->second;
+  }
+  for (const auto& [key, payload] : variants_) {
+    if (payload->ref().id == id) return payload;
   }
   return absl::NotFoundError(absl::StrCat("payload ", id.Hex(), " is not here (any more); await a new assignment"));
 }

@@ -3,7 +3,10 @@
 //
 //   versions/vNNNNNNNN.safetensors   W, FP32, every tensor of the model
 //   versions/vNNNNNNNN.state         the strategy's state (a safetensors file too), if it has any
-//   payloads/vNNNNNNNN.payload       what clients download
+//   payloads/vNNNNNNNN.payload       what clients download; with partial quantisation, variant 0 of it
+//   payloads/vNNNNNNNN.I.payload     variant I, encoded when a client is to have it; not in the journal, made again
+//   after
+//                                    a restart, bit for bit
 //   payloads/frozen.payload          the frozen tensors, once per run, if the model has any
 //   exported/model-vN.safetensors    what Export made
 //
@@ -12,11 +15,13 @@
 #ifndef THINWIRE_SERVER_STORE_MODEL_STORE_H_
 #define THINWIRE_SERVER_STORE_MODEL_STORE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +47,7 @@ struct ModelStoreOptions {
   std::string directory;       // the state directory; created if absent
   CodecSpec downlink;          // how trainable and frozen tensors travel down
   uint32_t keep_versions = 3;  // newest versions kept, at least 1 (with 1 a damaged file has nothing to fall back to)
+  uint64_t seed = 0;           // of the run: which row blocks each variant of a version leaves exact
 };
 
 // What was found and done when the store opened, for the log. All empty: nothing was amiss.
@@ -94,6 +100,14 @@ class ModelStore {
   // thread.
   absl::StatusOr<std::shared_ptr<const StoredPayload>> Downlink(uint64_t version) const;
   absl::StatusOr<std::shared_ptr<const StoredPayload>> FindPayload(const Digest& id) const;
+  // Variants of each version's payload: with partial quantisation as many as there are windows (DrawRowBlocks), so that
+  // each row block is exact in one of them; else 1. Variant 0 is Downlink's.
+  uint32_t variants() const { return std::max(options_.downlink.blocks.exact_one_in, 1u); }
+  // A variant that has been made. nullptr if it has not. Any thread.
+  std::shared_ptr<const StoredPayload> FindVariant(uint64_t version, uint32_t variant) const;
+  // The same, made if need be: each one once, however many ask at the same time. Encodes a whole model: for workers.
+  // NOT_FOUND if the version is gone. Thread-safe, several at a time.
+  absl::StatusOr<std::shared_ptr<const StoredPayload>> Variant(uint64_t version, uint32_t variant);
   // nullptr if the model has no frozen tensors, or there is no model yet.
   std::shared_ptr<const StoredPayload> Frozen() const;
 
@@ -126,6 +140,10 @@ class ModelStore {
   absl::Status WriteInitial(const ModelSpec& spec, BlockSource& source, VersionRow* row);
   absl::Status WriteNext(const PublishVersion& request, const VersionRow& base, VersionRow* row);
   absl::Status EncodeDownlink(const ModelSpec& spec, VersionRow* row);
+  // Encodes a variant of the weights in a file into another file, synced.
+  absl::StatusOr<PayloadRef> EncodeVariant(const ModelSpec& spec, uint64_t version, uint32_t variant,
+                                           const std::string& weights, const std::string& path) const;
+  absl::StatusOr<std::shared_ptr<const StoredPayload>> MakeVariant(uint64_t version, uint32_t variant);
   absl::Status Install(const std::shared_ptr<const ModelSpec>& spec, const VersionRow& row,
                        const std::optional<RoundRow>& round, const std::vector<std::string>& folded,
                        const std::vector<uint64_t>& pinned);
@@ -144,6 +162,10 @@ class ModelStore {
   std::shared_ptr<const ModelSpec> spec_ TW_GUARDED_BY(mutex_);
   std::map<uint64_t, VersionRow> versions_ TW_GUARDED_BY(mutex_);
   std::map<uint64_t, std::shared_ptr<const StoredPayload>> payloads_ TW_GUARDED_BY(mutex_);
+  using VariantKey = std::pair<uint64_t, uint32_t>;  // version, variant above 0
+  std::map<VariantKey, std::shared_ptr<const StoredPayload>> variants_ TW_GUARDED_BY(mutex_);
+  std::set<VariantKey> making_ TW_GUARDED_BY(mutex_);
+  CondVar made_;
   std::shared_ptr<const StoredPayload> frozen_ TW_GUARDED_BY(mutex_);
 };
 

@@ -105,9 +105,8 @@ absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::OpenOrRepair(co
   const absl::Status fault = payload.ok() && verify ? (*payload)->Verify() : payload.status();
   if (fault.ok()) return payload;
   TW_RETURN_IF_ERROR(CheckWeights(row));
-  TW_ASSIGN_OR_RETURN(SafetensorsReader weights, SafetensorsReader::Open(files_.Weights(row)));
-  const EncodeOptions options{Representation::kModel, options_.downlink, {}};
-  TW_ASSIGN_OR_RETURN(const PayloadRef ref, EncodeDurably(*model, options, weights, Temporary(path)));
+  TW_ASSIGN_OR_RETURN(const PayloadRef ref,
+                      EncodeVariant(*model, row.version, 0, files_.Weights(row), Temporary(path)));
   if (!(ref == row.downlink)) {
     RemoveFile(Temporary(path)).IgnoreError();  // the damage is the one to report
     return absl::DataLossError(absl::StrCat(fault.message(),

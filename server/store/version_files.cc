@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "server/store/rename.h"
@@ -17,13 +18,21 @@ namespace {
 constexpr char kTemporarySuffix[] = ".tmp";
 constexpr char kDamagedSuffix[] = ".damaged";
 constexpr char kFrozenName[] = "frozen.payload";
+constexpr char kPayloadEnding[] = ".payload";
 constexpr size_t kPieceSize = 1 << 20;
 
-// "v", digits, and one of the endings of a version's files.
+// Where the digits from `at` on end.
+size_t EndOfDigits(const std::string& name, size_t at) {
+  while (at < name.size() && std::isdigit(static_cast<unsigned char>(name[at]))) ++at;
+  return at;
+}
+
+// "v", digits, for a variant a dot and digits, and one of the endings of a version's files.
 bool IsVersionFile(const std::string& name) {
-  size_t end = 1;
-  while (end < name.size() && std::isdigit(static_cast<unsigned char>(name[end]))) ++end;
-  const std::string ending = name.substr(std::min(end, name.size()));
+  const size_t end = EndOfDigits(name, 1);
+  std::string ending = name.substr(std::min(end, name.size()));
+  const size_t variant_end = EndOfDigits(ending, 1);
+  if (variant_end > 1 && ending[0] == '.') ending = ending.substr(variant_end);
   const bool known = ending == ".safetensors" || ending == ".state" || ending == ".payload";
   return name[0] == 'v' && end > 1 && known;
 }
@@ -71,6 +80,10 @@ std::string VersionFiles::State(const VersionRow& row) const {
   return row.state_file.empty() ? "" : JoinPath(versions_, row.state_file);
 }
 std::string VersionFiles::Payload(const VersionRow& row) const { return JoinPath(payloads_, row.downlink_file); }
+std::string VersionFiles::Variant(const VersionRow& row, uint32_t variant) const {
+  return JoinPath(payloads_,
+                  absl::StrCat(absl::StripSuffix(row.downlink_file, kPayloadEnding), ".", variant, kPayloadEnding));
+}
 std::string VersionFiles::Frozen() const { return JoinPath(payloads_, kFrozenName); }
 std::string VersionFiles::Exported(uint64_t version) const {
   return JoinPath(exported_, absl::StrCat("model-v", version, ".safetensors"));

@@ -27,6 +27,7 @@ class VersionFiles {
   std::string Weights(const VersionRow& row) const;
   std::string State(const VersionRow& row) const;  // empty without state
   std::string Payload(const VersionRow& row) const;
+  std::string Variant(const VersionRow& row, uint32_t variant) const;  // above 0
   std::string Frozen() const;
   std::string Exported(uint64_t version) const;
 
@@ -36,7 +37,7 @@ class VersionFiles {
   absl::Status Install(const VersionRow& row) const;
   // Keeps the files of a damaged version beside, with the suffix .damaged.
   absl::Status SetAside(const VersionRow& row) const;
-  // Removes temporary files, and files of versions not in `known`; returns their paths.
+  // Removes temporary files, variants of payloads, and files of versions not in `known`; returns their paths.
   absl::StatusOr<std::vector<std::string>> RemoveLeftovers(const std::vector<VersionRow>& known) const;
 
  private:

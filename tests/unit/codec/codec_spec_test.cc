@@ -21,6 +21,31 @@ TEST(CodecSpecTest, ParsesWhatItDocuments) {
   EXPECT_EQ(*CodecSpec::Parse("s1e2m0:absmax"), CodecSpec::Float(2, 0, ScaleRule::kAbsMax));
 }
 
+TEST(CodecSpecTest, ParsesFloatBlocks) {
+  EXPECT_EQ(*CodecSpec::Parse("s1e3m7/4096"), CodecSpec::FloatBlocks(3, 7, ScaleRule::kPowerOfTwo));
+  BlockOptions blocks;
+  blocks.scale_group_log2 = 6;
+  blocks.correction = blocks.truncate = blocks.weights_only = true;
+  blocks.exact_one_in = 10;
+  const CodecSpec all = CodecSpec::FloatBlocks(2, 3, ScaleRule::kAbsMax, blocks);
+  EXPECT_EQ(*CodecSpec::Parse("S1E2M3:absmax/64+correction+truncate+weights+partial=0.1"), all);
+  EXPECT_EQ(*CodecSpec::Parse("s1e2m3:absmax/64+partial=.1+weights+truncate+correction"), all);
+  EXPECT_EQ(all.Name(),
+            "s1e2m3 blocks (absmax scale of 64 values, correction, truncated, weights only, 1 in 10 exact)");
+  EXPECT_EQ(CodecSpec::Parse("s1e3m7:none/4096")->Name(), "s1e3m7 blocks (no scale)");
+}
+
+TEST(CodecSpecTest, RefusesFloatBlocksThatCannotBe) {
+  for (const std::string text :
+       {"fp32/4096", "s1e3m7/", "s1e3m7/0", "s1e3m7/32", "s1e3m7/8192", "s1e3m7/100", "s1e3m7/64/64", "s1e3m7:none/64",
+        "s1e3m7/64+", "s1e3m7/64+weight", "s1e3m7+weights", "s1e3m7/64+partial",
+        "s1e3m7/64+partial=", "s1e3m7/64+partial=0.51", "s1e3m7/64+partial=0.005", "s1e3m7/64+partial=0.3",
+        "s1e3m7/64+partial=nan", "s1e9m7/64"}) {
+    EXPECT_EQ(CodecSpec::Parse(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+  EXPECT_THAT(std::string(CodecSpec::Parse("s1e3m7/64+partial=0.3").status().message()), HasSubstr("0.333333"));
+}
+
 TEST(CodecSpecTest, RefusesEverythingElseAndSaysWhatIsAllowed) {
   for (const std::string text :
        {"", "fp16", "s1e3", "s1e3m", "s1em7", "s1e3m7:", "s1e3m7:pow3", "s1e3m7pow2", "s1e3m7 ", "s2e3m7", "s1e-3m7",

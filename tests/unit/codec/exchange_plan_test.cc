@@ -27,6 +27,20 @@ TEST(ExchangePlanTest, DeltasGoWithAnyPairOfFloatCodecs) {
   }
 }
 
+TEST(ExchangePlanTest, OmcIsFloatBlocksBothWays) {
+  EXPECT_TRUE(OmcPlan().Validate().ok());
+  EXPECT_EQ(OmcPlan().Name(),
+            "model down as s1e3m7 blocks (power-of-two scale of 4096 values, weights only, 1 in 10 exact), delta up as "
+            "s1e3m7 blocks (power-of-two scale of 4096 values, weights only, 1 in 10 exact)");
+  ExchangePlan model_up = OmcPlan();
+  model_up.uplink_representation = Representation::kModel;
+  EXPECT_TRUE(model_up.Validate().ok());
+  model_up.uplink.blocks.weights_only = false;
+  EXPECT_FALSE(model_up.Validate().ok());
+  model_up.uplink = model_up.downlink = *CodecSpec::Parse("s1e3m7/4096+correction");
+  EXPECT_THAT(std::string(model_up.Validate().message()), HasSubstr("correction"));
+}
+
 // A client that does not move must not move the model: model uploads need a codec that carries the downlink exactly.
 TEST(ExchangePlanTest, ModelUploadsNeedACodecThatCarriesTheDownlink) {
   const auto valid = [](const CodecSpec& down, const CodecSpec& up) {

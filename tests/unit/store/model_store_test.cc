@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/store/store_fixture.h"
@@ -47,6 +48,104 @@ TEST_F(ModelStoreTest, AnEmptyDirectoryHasNothingToGive) {
   EXPECT_THAT(state_.models->OpenWeights(0), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(state_.models->Export(), StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(state_.models->Retain({}), IsOk());
+}
+
+// Partial quantisation: of four variants each leaves other row blocks exact.
+class VariantsTest : public ::testing::Test {
+ protected:
+  VariantsTest() : model_(Large()) { Open(); }
+
+  static ModelState Large() {
+    ModelState state(*ModelSpec::Create({{"w", {100, 300}, DataType::kFloat32, TensorRole::kTrainable}}));
+    for (size_t i = 0; i < state.floats[0].size(); ++i) state.floats[0][i] = static_cast<float>(i % 997) / 997.0f;
+    return state;
+  }
+  void Open() {
+    state_ = State();
+    state_ = State::Open(directory_.path(), 1, *CodecSpec::Parse("s1e3m7/4096+weights+partial=0.25"));
+  }
+  void Import() {
+    const std::string initial = directory_.Path("initial.safetensors");
+    WriteModel(model_, initial);
+    ASSERT_THAT(state_.models->ImportSafetensors(initial), IsOk());
+  }
+  std::vector<std::string> Payloads() const { return *ListDirectory(directory_.Path("payloads")); }
+  std::string BytesOf(uint32_t variant) {
+    const auto payload = state_.models->Variant(0, variant);
+    EXPECT_THAT(payload, IsOk());
+    std::string bytes((*payload)->ref().total_size, '\0');
+    EXPECT_THAT((*payload)->ReadAt(0, bytes.size(), &bytes[0]), IsOk());
+    return bytes;
+  }
+
+  TemporaryDirectory directory_;
+  const ModelState model_;
+  State state_;
+};
+
+TEST_F(VariantsTest, EachIsMadeWhenItIsWantedAndFoundByItsId) {
+  Import();
+  EXPECT_EQ(state_.models->variants(), 4u);
+  EXPECT_NE(state_.models->FindVariant(0, 0), nullptr);
+  EXPECT_EQ(state_.models->FindVariant(0, 0), *state_.models->Downlink(0));
+  EXPECT_EQ(state_.models->FindVariant(0, 2), nullptr);
+  ASSERT_OK_AND_ASSIGN(const auto made, state_.models->Variant(0, 2));
+  EXPECT_EQ(state_.models->FindVariant(0, 2), made);
+  ASSERT_OK_AND_ASSIGN(const auto found, state_.models->FindPayload(made->ref().id));
+  EXPECT_EQ(found, made);
+  EXPECT_THAT(Payloads(), ElementsAre("v00000000.2.payload", "v00000000.payload"));
+  EXPECT_THAT(state_.models->Variant(1, 2), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(VariantsTest, TogetherTheyLeaveEveryRowBlockExactOnce) {
+  Import();
+  std::vector<int> exact(RowBlockCount(model_.floats[0].size()), 0);
+  for (uint32_t variant = 0; variant < 4; ++variant) {
+    ASSERT_OK_AND_ASSIGN(const auto payload, state_.models->Variant(0, variant));
+    ASSERT_OK_AND_ASSIGN(const RowBlockSet set, ExactRowBlocks(model_.spec, payload->reader()));
+    for (size_t i = 0; i < exact.size(); ++i) exact[i] += set.Has(0, i);
+  }
+  EXPECT_THAT(exact, ::testing::Each(1));
+}
+
+TEST_F(VariantsTest, AfterARestartTheyAreMadeAgainBitForBit) {
+  Import();
+  std::vector<std::string> before;
+  for (uint32_t variant = 0; variant < 4; ++variant) before.push_back(BytesOf(variant));
+  Open();
+  EXPECT_THAT(Payloads(), ElementsAre("v00000000.payload"));
+  for (uint32_t variant = 0; variant < 4; ++variant) EXPECT_EQ(BytesOf(variant), before[variant]) << variant;
+}
+
+TEST_F(VariantsTest, TheyGoWithTheirVersionAndStayReadable) {
+  Import();
+  ASSERT_OK_AND_ASSIGN(const auto old, state_.models->Variant(0, 3));
+  const std::unique_ptr<Accumulator> accumulator = NewAccumulator(model_.spec);
+  ASSERT_THAT(accumulator->Admit(1), IsOk());
+  accumulator->CountUpdate(1);
+  PublishVersion request;
+  request.new_version = 1;
+  request.aggregate = accumulator.get();
+  request.round = ClosedRound(1);
+  ASSERT_THAT(state_.models->Publish(request), IsOk());
+  EXPECT_THAT(Payloads(), ElementsAre("v00000001.payload"));
+  EXPECT_THAT(state_.models->FindPayload(old->ref().id), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(old->Verify(), IsOk());
+  // The same weights, but the next version leaves other row blocks exact.
+  ASSERT_OK_AND_ASSIGN(const auto next, state_.models->Variant(1, 3));
+  EXPECT_NE(next->ref().id, old->ref().id);
+}
+
+TEST_F(VariantsTest, ManyWhoWantOneAtTheSameTimeGetTheSame) {
+  Import();
+  std::vector<std::shared_ptr<const StoredPayload>> got(8);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < got.size(); ++i) {
+    threads.emplace_back([this, i, &got] { got[i] = state_.models->Variant(0, 1).value_or(nullptr); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_NE(got[0], nullptr);
+  EXPECT_THAT(got, ::testing::Each(got[0]));
 }
 
 TEST_F(ModelStoreTest, InitialWeightsFromAFileAreVersion0BitByBit) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
 #include <string>
 
 namespace thinwire {
@@ -42,7 +44,7 @@ TEST(Convert, ModelSpecWithAShapeThatOverflowsIsRefused) {
 }
 
 TEST(Convert, PlansSurviveTheRoundTrip) {
-  for (const ExchangePlan& plan : {Fp32Plan(), S1E3M7Plan()}) {
+  for (const ExchangePlan& plan : {Fp32Plan(), S1E3M7Plan(), OmcPlan()}) {
     const absl::StatusOr<ExchangePlan> back = FromProto(ToProto(plan));
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(back->Name(), plan.Name());
@@ -60,6 +62,45 @@ TEST(Convert, AFloatCodecOutOfRangeNamesTheFormat) {
   proto.mutable_float_()->set_mantissa_bits(3);
   proto.mutable_float_()->set_scale(v1::SCALE_RULE_NONE);
   EXPECT_THAT(std::string(FromProto(proto).status().message()), HasSubstr("S1E9M3"));
+}
+
+TEST(Convert, EveryKnobOfFloatBlocksSurvivesTheRoundTrip) {
+  for (const char* text :
+       {"s1e3m7:none/4096", "s1e2m3/64", "s1e4m14:absmax/512+correction", "s1e3m7/4096+truncate", "s1e3m7/1024+weights",
+        "s1e3m7/4096+partial=0.5", "s1e3m7/4096+partial=0.01", "s1e3m7/2048+correction+truncate+weights+partial=0.1"}) {
+    const CodecSpec spec = *CodecSpec::Parse(text);
+    const absl::StatusOr<CodecSpec> back = FromProto(ToProto(spec));
+    ASSERT_TRUE(back.ok()) << text << ": " << back.status();
+    EXPECT_TRUE(*back == spec) << text;
+  }
+  for (uint32_t one_in = 2; one_in <= BlockOptions::kMaxOneIn; ++one_in) {
+    CodecSpec spec = OmcPlan().downlink;
+    spec.blocks.exact_one_in = one_in;
+    EXPECT_TRUE(*FromProto(ToProto(spec)) == spec) << one_in;
+  }
+}
+
+TEST(Convert, FloatBlocksThatCannotBeNameTheFault) {
+  const auto fault = [](const std::function<void(v1::FloatBlocksCodec*)>& change) {
+    v1::ValueCodec proto = ToProto(OmcPlan().downlink);
+    change(proto.mutable_float_blocks());
+    return std::string(FromProto(proto).status().message());
+  };
+  EXPECT_EQ(fault([](auto*) {}), "");
+  EXPECT_THAT(fault([](auto* c) { c->set_exponent_bits(9); }), HasSubstr("S1E9M7"));
+  EXPECT_THAT(fault([](auto* c) { c->set_exponent_bits(1); }), HasSubstr("exponent_bits is 1"));
+  EXPECT_THAT(fault([](auto* c) { c->set_scale(v1::SCALE_RULE_UNSPECIFIED); }), HasSubstr("scale is 0"));
+  EXPECT_THAT(fault([](auto* c) { c->set_scale_group(100); }), HasSubstr("scale_group is 100; use 64, 128"));
+  EXPECT_THAT(fault([](auto* c) {
+                c->set_scale(v1::SCALE_RULE_NONE);
+                c->set_scale_group(64);
+              }),
+              HasSubstr("no scale to share"));
+  EXPECT_THAT(fault([](auto* c) { c->set_partial(0.6); }), HasSubstr("partial is 0.6, must be 0, or 0.01 to 0.5"));
+  EXPECT_THAT(fault([](auto* c) { c->set_partial(-0.1); }), HasSubstr("partial is -0.1"));
+  EXPECT_THAT(fault([](auto* c) { c->set_partial(std::nan("")); }), HasSubstr("partial is nan"));
+  EXPECT_THAT(fault([](auto* c) { c->set_partial(0.3); }), HasSubstr("one in a whole number"));
+  EXPECT_THAT(fault([](auto* c) { c->set_rounding(static_cast<v1::FloatRounding>(7)); }), HasSubstr("rounding is 7"));
 }
 
 TEST(Convert, PayloadRefBelievesNoSize) {
