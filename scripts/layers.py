@@ -51,6 +51,8 @@ ROOMS = {
     'deploy/example_trainer': (CORE + ['client/session', 'client/train', 'client/daemon'], ['absl']),
     'tests': (EVERYTHING, sorted(set(LIBRARIES.values()) - {'torch'})),
     'tests/unit/train': (EVERYTHING, ['absl', 'gtest', 'torch', 'zlib']),
+    # Measures LibTorch's own memory.
+    'tests/experiments/omc': (EVERYTHING, ['absl', 'json', 'torch']),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')

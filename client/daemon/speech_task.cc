@@ -25,6 +25,7 @@ ClientTask SpeechTask(const RecognizerFactory& make_recognizer) {
       {"--dropout-percent", "N", &flags->dropout_percent, "of activations, while training", 0, 99},
       {"--weights", "RULE", &flags->weights,
        "in memory: full, or packed: in the plan's small floats (packed:nearest and packed:truncate for comparison)"},
+      {"--checkpoint", "", &flags->checkpoint, "computes blocks twice instead of keeping what is inside them"},
       {"--device", "DEVICE", &flags->device, "cpu, cuda or cuda:N"},
       {"--threads", "N", &flags->threads, "computing threads; more than 1 may change results from run to run", 1, 1024},
   };

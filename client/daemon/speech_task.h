@@ -25,6 +25,7 @@ struct SpeechFlags {
   bool no_masks = false;
   uint64_t dropout_percent = 10;
   std::string weights = "full";
+  bool checkpoint = false;
   std::string device = "cpu";
   uint64_t threads = 1;
 };

@@ -85,6 +85,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeRecognizer(const ClientFlags& clien
   options.weights = *weights;
   options.dropout = static_cast<double>(flags.dropout_percent) / 100;
   options.augment = !flags.no_masks;
+  options.checkpoint = flags.checkpoint;
   options.device = flags.device;
   options.threads = static_cast<int>(flags.threads);
   return MakeSpeechTrainer(options, std::move(train), std::move(test));

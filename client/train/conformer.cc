@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "client/train/checkpoint.h"
 #include "common/base/rng.h"
 
 namespace thinwire {
@@ -98,7 +99,7 @@ at::Tensor ConformerBlock::Convolve(const at::Tensor& x, const ConformerFrames& 
 }
 
 Conformer::Conformer(const std::shared_ptr<MatrixKeeper>& keeper, const ConformerOptions& options)
-    : options_(options), dropout_(options.dropout) {
+    : keeper_(keeper), options_(options), dropout_(options.dropout) {
   const int64_t channels = options.front_channels;
   const ConvolutionShape shape{{2, 2}, {1, 1}, 1};
   front1_ = register_module("front1", std::make_shared<ConvolutionLayer>(keeper, 1, channels, 3, shape));
@@ -141,7 +142,10 @@ Conformer::Output Conformer::Forward(const at::Tensor& input, const at::Tensor& 
   at::Tensor lengths = input_lengths;
   at::Tensor x = Front(input, &lengths);
   const ConformerFrames frames = FramesOf(lengths, x.size(1));
-  for (const auto& block : blocks_) x = (*block)(x, frames);
+  for (const auto& block : blocks_) {
+    const auto run = [block, frames](const at::Tensor& in) { return (*block)(in, frames); };
+    x = options_.checkpoint ? Checkpoint(run, x, keeper_.get(), {}) : run(x);
+  }
   return {(*labels_)(x).log_softmax(-1), lengths};
 }
 

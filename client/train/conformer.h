@@ -85,6 +85,7 @@ class Conformer : public torch::nn::Module {
   at::Tensor Front(const at::Tensor& x, at::Tensor* lengths);
   ConformerFrames FramesOf(const at::Tensor& lengths, int64_t frames);
 
+  const std::shared_ptr<MatrixKeeper> keeper_;
   const ConformerOptions options_;
   std::shared_ptr<ConvolutionLayer> front1_, front2_;
   std::shared_ptr<LinearLayer> front_, labels_;

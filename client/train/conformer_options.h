@@ -25,6 +25,7 @@ struct ConformerOptions {
   int64_t groups = 8;           // of GroupNorm; divides width
   int64_t front_channels = 32;  // of the two convolutions in front
   double dropout = 0.1;
+  bool checkpoint = false;  // blocks keep their input only, and are computed again in the backward pass
 };
 
 // INVALID_ARGUMENT naming the first size that makes no sense, its value and what it must be.

@@ -246,6 +246,7 @@ absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeSpeechTrainer(const SpeechTra
   TW_ASSIGN_OR_RETURN(sizes.features, WidthOf(train, test));
   sizes.labels = kSpeechLabels;
   sizes.dropout = options.dropout;
+  sizes.checkpoint = options.checkpoint;
   TW_RETURN_IF_ERROR(CheckConformer(sizes));
   return CatchTorch(
       absl::StrCat("building model '", options.model, "'"), [&]() -> absl::StatusOr<std::unique_ptr<SpeechTrainer>> {

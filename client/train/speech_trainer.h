@@ -24,6 +24,7 @@ struct SpeechTrainerOptions {
   bool augment = true;  // mask features while training, by `masks`
   MaskRule masks;
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
+  bool checkpoint = false;     // less memory for activations, at the price of one more forward pass
   // Packed: matrices are held in the small floats that the plan's downlink codes them in, and expanded one at a time;
   // models come and go through Trainer::streaming(). On the CPU, with SGD.
   WeightsRule weights;

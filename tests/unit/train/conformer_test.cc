@@ -113,6 +113,25 @@ TEST(ConformerBlock, CalledTwiceItGivesTheSameBitsDropoutIncluded) {
   EXPECT_FALSE(at::equal(first, (*block)(x, frames)));
 }
 
+TEST(Conformer, CheckpointsChangeNoBitOfLossOrGradients) {
+  std::vector<std::vector<at::Tensor>> gradients;
+  std::vector<double> losses;
+  for (const bool checkpoint : {false, true}) {
+    ConformerOptions options = Small();
+    options.checkpoint = checkpoint;
+    const auto model = Make(options);
+    model->train();
+    model->Seed(3);
+    const at::Tensor loss = model->Forward(Noise({2, 30, 10}), Lengths({30, 22})).scores.select(2, 1).sum();
+    loss.backward();
+    losses.push_back(loss.item<double>());
+    gradients.emplace_back();
+    for (const at::Tensor& parameter : model->parameters()) gradients.back().push_back(parameter.grad());
+  }
+  EXPECT_EQ(losses[0], losses[1]);
+  for (size_t i = 0; i < gradients[0].size(); ++i) EXPECT_TRUE(at::equal(gradients[0][i], gradients[1][i])) << i;
+}
+
 TEST(Conformer, DropoutFollowsTheSeedAndThePass) {
   at::NoGradGuard no_grad;
   const auto model = Make(Small());
