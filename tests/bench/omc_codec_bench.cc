@@ -1,6 +1,7 @@
 // What each knob of online model compression does to real values: payload against FP32, error, speed. docs/omc.md shows
 // its tables.
-//   omc_codec_bench [FILE...]    models as safetensors, or updates as flat .npy files of float32; without files, a
+//   omc_codec_bench [FILE...]    models as safetensors, or updates as flat .npy files of float32, which a meta.json
+//                                beside them may cut into tensors by its "names" and "shapes"; without files, a
 //                                512 x 512 matrix of a bell shape with deviation 0.02
 #include <algorithm>
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -44,6 +46,7 @@ constexpr const char* kCodecs[] = {
     "s1e2m5/4096+weights",
     "s1e2m3:none/4096+weights",
     "s1e2m3",
+    "s1e2m3/4096",
     "s1e2m3/4096+weights",
     "s1e2m3/4096+weights+correction",
     "s1e2m3/512+weights",
@@ -69,6 +72,19 @@ ModelState OneMatrix(size_t count) {
   return ModelState(*ModelSpec::Create({{"values", {rows, 2}, DataType::kFloat32, TensorRole::kTrainable}}));
 }
 
+// The tensors that a flat file of `count` values is made of.
+ModelState ShapeOf(const std::string& path, size_t count) {
+  const absl::StatusOr<std::string> text = ReadWholeFile(path.substr(0, path.rfind('/') + 1) + "meta.json", 1 << 20);
+  const nlohmann::json meta = nlohmann::json::parse(text.value_or(""), nullptr, false);
+  if (!meta.is_object() || !meta.contains("shapes")) return OneMatrix(count);
+  std::vector<TensorSpec> tensors;
+  for (size_t i = 0; i < meta["shapes"].size(); ++i) {
+    tensors.push_back({meta["names"][i], meta["shapes"][i], DataType::kFloat32, TensorRole::kTrainable});
+  }
+  const absl::StatusOr<ModelSpec> spec = ModelSpec::Create(std::move(tensors));
+  return spec.ok() && spec->total_count() == count ? ModelState(*spec) : OneMatrix(count);
+}
+
 // Version 1 of the format: magic, two bytes of version, two of the header's length, the header, the values.
 absl::StatusOr<ModelState> LoadNpy(const std::string& path) {
   const absl::StatusOr<std::string> read = ReadWholeFile(path, uint64_t{1} << 30);
@@ -78,8 +94,12 @@ absl::StatusOr<ModelState> LoadNpy(const std::string& path) {
   if (start == 0 || start > bytes.size() || !absl::StrContains(bytes.substr(0, start), "'<f4'")) {
     return absl::InvalidArgumentError(path + " is no .npy file of float32");
   }
-  ModelState state = OneMatrix((bytes.size() - start) / 4);
-  std::memcpy(state.floats[0].data(), &bytes[start], state.floats[0].size() * sizeof(float));
+  ModelState state = ShapeOf(path, (bytes.size() - start) / sizeof(float));
+  const char* next = bytes.data() + start;
+  for (std::vector<float>& values : state.floats) {
+    std::memcpy(values.data(), next, values.size() * sizeof(float));
+    next += values.size() * sizeof(float);
+  }
   return state;
 }
 

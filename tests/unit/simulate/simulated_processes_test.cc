@@ -54,6 +54,28 @@ TEST_F(SimulatedProcessesTest, EchoGivesTheModelOfProcessesWithTheSameSeeds) {
   EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes());
 }
 
+// Float blocks of all tensors, since the echo's is no matrix; each client downloads a variant of its own.
+TEST_F(SimulatedProcessesTest, PartialQuantisationGivesTheModelOfProcessesToo) {
+  constexpr char kBlocks[] = "{ exponent_bits: 3 mantissa_bits: 7 scale: SCALE_RULE_POWER_OF_TWO partial: 0.1 }";
+  const std::string plan = absl::StrCat("plan { explicit { downlink { value { float_blocks ", kBlocks,
+                                        " } } uplink { representation: UPLINK_REPRESENTATION_DELTA value { "
+                                        "float_blocks ",
+                                        kBlocks, " } } } }\n");
+  Sections sections;
+  sections.model = "from_client_seed: 11";
+  ASSERT_THAT(cluster_.StartServer(Config(3, 4, plan, sections)), IsOk());
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_THAT(cluster_.StartClient(absl::StrCat("trainer-", i), {"--task=echo", "--echo-parameters=70000"}), IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  const nlohmann::json simulated =
+      SimulatedResult({"--task=echo", "--parameters=70000", "--clients=4", "--clients-per-round=4", "--rounds=3",
+                       "--plan=s1e3m7/4096+partial=0.1", "--learning-rate=0.01"});
+  EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status));
+  EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes());
+  EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes());
+}
+
 #if THINWIRE_HAS_TORCH
 TEST_F(SimulatedProcessesTest, TrainingGivesTheModelAndAccuracyOfProcessesWithTheSameSeeds) {
   if (!FileExists(absl::StrCat(kFashionMnistFolder, "/train-images-idx3-ubyte.gz"))) GTEST_SKIP() << "no data set";

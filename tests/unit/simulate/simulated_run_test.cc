@@ -71,6 +71,24 @@ TEST_F(SimulatedRunTest, ThreadsDoNotChangeTheModelAndSeedsDo) {
   EXPECT_EQ(one.trainer_up.payload, four.trainer_up.payload);
 }
 
+// Each client has a variant of its own of every version, whoever of the workers makes it first.
+TEST_F(SimulatedRunTest, PartialQuantisationDependsOnThreadsAsLittle) {
+  std::vector<std::string> models;
+  for (const uint32_t threads : {1, 4}) {
+    for (const char* plan : {"s1e3m7/4096", "s1e3m7/4096+partial=0.1", "omc"}) {
+      SimulationOptions options = Echo(30, 10, 3);
+      options.parameters = 100'000;
+      options.plan = plan;
+      options.threads = threads;
+      ASSERT_OK_AND_ASSIGN(const SimulationReport report, Run(options));
+      EXPECT_EQ(report.state, "COMPLETED") << report.reason;
+      models.push_back(report.model_sha256);
+    }
+  }
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(models[i], models[i + 3]);
+  EXPECT_NE(models[0], models[1]);
+}
+
 TEST_F(SimulatedRunTest, AMedianDependsOnThreadsAsLittleAsAMean) {
   std::vector<std::string> models;
   for (const uint32_t threads : {1, 4}) {
