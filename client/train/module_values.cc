@@ -44,15 +44,23 @@ ModuleValues::ModuleValues(const torch::nn::Module& module, ModelSpec spec, std:
 
 absl::Status ModuleValues::Load(BlockSource& model, const HeldWeights& held, PackedFormat::Rounding rounding) {
   at::NoGradGuard no_grad;
-  if (packed_ != nullptr) TW_RETURN_IF_ERROR(packed_->SetFormat(FormatOf(held.codec, rounding)));
+  if (packed_ != nullptr) TW_RETURN_IF_ERROR(Hold(held, rounding));
   for (uint32_t tensor = 0; tensor < tensors_.size(); ++tensor) {
-    if (IsPacked(tensor)) packed_->SetExactBlocks(packed_->IndexOf(tensors_[tensor]), ExactBlocks(tensor, held));
     const uint64_t count = spec_.tensors()[tensor].count();
     for (uint64_t block = 0; block < BlockCount(count); ++block) {
       TW_RETURN_IF_ERROR(LoadBlock(model, tensor, block * kBlockValues, BlockSize(count, block)));
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status ModuleValues::Hold(const HeldWeights& held, PackedFormat::Rounding rounding) {
+  std::vector<uint32_t> tensor_of(packed_->size());
+  for (uint32_t tensor = 0; tensor < tensors_.size(); ++tensor) {
+    if (IsPacked(tensor)) tensor_of[packed_->IndexOf(tensors_[tensor])] = tensor;
+  }
+  return packed_->Hold(FormatOf(held.codec, rounding),
+                       [&](size_t index) { return ExactBlocks(tensor_of[index], held); });
 }
 
 std::vector<bool> ModuleValues::ExactBlocks(uint32_t tensor, const HeldWeights& held) const {

@@ -38,6 +38,7 @@ class ModuleValues : public BlockSource {
   bool IsPacked(uint32_t tensor) const { return packed_ != nullptr && packed_->Holds(tensors_[tensor]); }
 
  private:
+  absl::Status Hold(const HeldWeights& held, PackedFormat::Rounding rounding);
   std::vector<bool> ExactBlocks(uint32_t tensor, const HeldWeights& held) const;
   absl::Status LoadBlock(BlockSource& model, uint32_t tensor, uint64_t first, uint32_t size);
   PackedMatrix& MatrixOf(uint32_t tensor) const { return packed_->matrix(packed_->IndexOf(tensors_[tensor])); }

@@ -68,20 +68,19 @@ size_t PackedMatrices::IndexOf(const at::Tensor& parameter) const {
 PackedMatrix& PackedMatrices::matrix(size_t index) { return matrices_[index]->values; }
 const PackedMatrix& PackedMatrices::matrix(size_t index) const { return matrices_[index]->values; }
 
-absl::Status PackedMatrices::SetFormat(const PackedFormat& format) {
+absl::Status PackedMatrices::Hold(const PackedFormat& format,
+                                  const std::function<std::vector<bool>(size_t index)>& exact) {
   TW_RETURN_IF_ERROR(format.Validate());
   format_ = format;
-  for (const auto& held : matrices_) {
-    held->values = PackedMatrix(held->values.count(), format_);
-    held->momentum.reset();
-    held->anchor.reset();
+  for (size_t index = 0; index < matrices_.size(); ++index) {
+    Held& held = *matrices_[index];
+    const uint64_t count = held.values.count();
+    held.momentum.reset();
+    held.anchor.reset();
+    held.values = PackedMatrix(0, format_);  // the old memory goes before the new one comes
+    held.values = PackedMatrix(count, format_, exact(index));
   }
   return absl::OkStatus();
-}
-
-void PackedMatrices::SetExactBlocks(size_t index, std::vector<bool> exact) {
-  PackedMatrix& values = matrices_[index]->values;
-  values = PackedMatrix(values.count(), format_, std::move(exact));
 }
 
 size_t PackedMatrices::memory() const {

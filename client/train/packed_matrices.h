@@ -13,6 +13,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -45,10 +46,9 @@ class PackedMatrices : public MatrixKeeper {
   size_t IndexOf(const at::Tensor& parameter) const;
   PackedMatrix& matrix(size_t index);
   const PackedMatrix& matrix(size_t index) const;
-  // Holds all matrices in this format from here on; their values become zero.
-  absl::Status SetFormat(const PackedFormat& format);
-  // Before the first value comes: which blocks of a matrix are held in FP32 (PackedMatrix). Its values become zero.
-  void SetExactBlocks(size_t index, std::vector<bool> exact);
+  // Holds all matrices in this format from here on, the blocks that `exact` says for the matrix of an index in FP32
+  // (PackedMatrix). All values become zero. INVALID_ARGUMENT for a format that makes no sense.
+  absl::Status Hold(const PackedFormat& format, const std::function<std::vector<bool>(size_t index)>& exact);
   // Bytes that all matrices hold, momentum and anchors included; what is expanded is not.
   size_t memory() const;
 
