@@ -72,6 +72,34 @@ training { batch_size: 4 learning_rate: -1 }
   EXPECT_THAT(error, HasSubstr("server.textproto:14: training.learning_rate: is -1"));
 }
 
+std::string WithPlan(const std::string& plan) {
+  return "run { rounds: 3 }\nstorage { directory: '/tmp/x' }\nmodel { from_client_seed: 7 }\nround { clients: 2 }\n"
+         "security { insecure: true }\n" +
+         plan;
+}
+
+TEST(Config, PresetOmcIsItsPlanAndAnythingOfItCanBeSetForEachDirection) {
+  const absl::StatusOr<ServerConfig> preset = ParseConfig(WithPlan("plan { preset: PLAN_PRESET_OMC }"), "f");
+  ASSERT_TRUE(preset.ok()) << preset.status();
+  EXPECT_EQ(preset->plan.Name(), OmcPlan().Name());
+  const absl::StatusOr<ServerConfig> own = ParseConfig(
+      WithPlan("plan { explicit { downlink { value { float_blocks { exponent_bits: 2 mantissa_bits: 5 scale: "
+               "SCALE_RULE_ABSMAX scale_group: 64 correction: true } } } uplink { representation: "
+               "UPLINK_REPRESENTATION_DELTA value { float_blocks { exponent_bits: 3 mantissa_bits: 7 scale: "
+               "SCALE_RULE_NONE weights_only: true partial: 0.05 rounding: FLOAT_ROUNDING_TRUNCATE } } } } }"),
+      "f");
+  ASSERT_TRUE(own.ok()) << own.status();
+  EXPECT_TRUE(own->plan.downlink == *CodecSpec::Parse("s1e2m5:absmax/64+correction"));
+  EXPECT_TRUE(own->plan.uplink == *CodecSpec::Parse("s1e3m7:none/4096+weights+partial=0.05+truncate"));
+}
+
+TEST(Config, AFaultInFloatBlocksNamesTheLineAndTheWayOut) {
+  EXPECT_THAT(
+      ErrorOf(WithPlan("plan { explicit { downlink { value { float_blocks { exponent_bits: 3 mantissa_bits: 7 "
+                       "scale: SCALE_RULE_POWER_OF_TWO partial: 0.6 } } } } }")),
+      AllOf(HasSubstr("server.textproto:6: plan.explicit"), HasSubstr("partial is 0.6"), HasSubstr("0.01 to 0.5")));
+}
+
 TEST(Config, AMessageThatStandsTwiceIsRefusedSoThatNeitherIsLost) {
   EXPECT_THAT(ErrorOf(kMinimal + "round { clients: 3 }"),
               AllOf(HasSubstr("server.textproto:8:"), HasSubstr("multiple times")));
