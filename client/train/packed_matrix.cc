@@ -10,6 +10,7 @@
 #include "common/base/bytes.h"
 #include "common/base/random_bits.h"
 #include "common/base/status_macros.h"
+#include "common/base/target_clones.h"
 #include "common/codec/float_format.h"
 #include "common/codec/float_scale.h"
 #include "common/codec/kernels/float_kernels.h"
@@ -24,6 +25,23 @@ using BlockBuffer = std::array<float, PackedMatrix::kBlock>;
 size_t GroupsOf(const PackedFormat& format) { return PackedMatrix::kBlock >> format.scale_group_log2; }
 size_t ScaleBytes(ScaleRule rule) {
   return rule == ScaleRule::kNone ? 0 : rule == ScaleRule::kPowerOfTwo ? 1 : sizeof(float);
+}
+
+constexpr int kBlockLog2 = 12;
+static_assert(size_t{1} << kBlockLog2 == PackedMatrix::kBlock);
+
+TW_TARGET_CLONES
+void Multiply(float scale, absl::Span<float> values) {
+  float* const out = values.data();
+  const size_t size = values.size();
+  for (size_t i = 0; i < size; ++i) out[i] *= scale;
+}
+
+TW_TARGET_CLONES
+void Divide(absl::Span<const float> values, float scale, float* out) {
+  const float* const in = values.data();
+  const size_t size = values.size();
+  for (size_t i = 0; i < size; ++i) out[i] = in[i] / scale;
 }
 
 constexpr size_t kBlockHalves = PackedMatrix::kBlock / 8;  // Philox blocks that a block of values uses up
@@ -81,11 +99,16 @@ void PackedMatrix::Expand(absl::Span<float> out) const {
 
 // What the codes stand for, before the correction. Codes are our own, so all of them are numbers.
 void PackedMatrix::Decode(size_t block, absl::Span<float> out) const {
+  // One call for the block, whatever the groups: its numbers, then its scales.
+  const uint8_t* const in = &bytes_[starts_[block]];
+  if (format_.scale_group_log2 == kBlockLog2) {
+    (void)DecodeFloats(in, out.size(), format_.format, ScaleOf(block), out.data());
+    return;
+  }
+  (void)DecodeFloats(in, out.size(), format_.format, 1, out.data());
   const size_t size = size_t{1} << format_.scale_group_log2;
   for (size_t first = 0; first < out.size(); first += size) {
-    const uint8_t* const in = &bytes_[starts_[block] + PackedSize(first, format_.format.width())];
-    const size_t count = std::min(size, out.size() - first);
-    (void)DecodeFloats(in, count, format_.format, ScaleOf((block * kBlock + first) / size), out.data() + first);
+    Multiply(ScaleOf((block * kBlock + first) / size), out.subspan(first, std::min(size, out.size() - first)));
   }
 }
 
@@ -148,24 +171,37 @@ absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, 
   } else {
     std::fill_n(dither.begin(), values.size(), uint16_t{0});
   }
-  const size_t size = size_t{1} << format_.scale_group_log2;
-  for (size_t first = 0; first < values.size(); first += size) {
-    EncodeGroup((block * kBlock + first) / size,
-                absl::MakeConstSpan(coded + first, std::min(size, values.size() - first)), dither.data() + first,
-                &bytes_[starts_[block] + PackedSize(first, format_.format.width())]);
+  BlockBuffer scaled;
+  float scale = 1;
+  if (format_.scale_group_log2 == kBlockLog2) {
+    scale = ChooseScale(block, absl::MakeConstSpan(coded, values.size()));
+  } else {
+    DivideByScales(block, absl::MakeConstSpan(coded, values.size()), scaled.data());
+    coded = scaled.data();
+  }
+  uint8_t* const out = &bytes_[starts_[block]];
+  if (format_.rounding == Rounding::kNearestEven) {
+    (void)EncodeFloats(coded, values.size(), format_.format, scale, out);
+  } else {
+    (void)EncodeFloatsDithered(coded, dither.data(), values.size(), format_.format, scale, out);
   }
   if (!transforms_.empty()) FitTransform(block, values);
   return absl::OkStatus();
 }
 
-void PackedMatrix::EncodeGroup(size_t group, absl::Span<const float> values, const uint16_t* dither, uint8_t* out) {
+float PackedMatrix::ChooseScale(size_t group, absl::Span<const float> values) {
   const float absmax = FloatFromBits(MaxMagnitudeBits(values.data(), values.size()));
   const float scale = ChooseFloatScale(format_.format, format_.scale, absmax);
   SetScale(group, scale);
-  if (format_.rounding == Rounding::kNearestEven) {
-    (void)EncodeFloats(values.data(), values.size(), format_.format, scale, out);
-  } else {
-    (void)EncodeFloatsDithered(values.data(), dither, values.size(), format_.format, scale, out);
+  return scale;
+}
+
+// What the kernel does with one scale for all: one division of each value.
+void PackedMatrix::DivideByScales(size_t block, absl::Span<const float> values, float* out) {
+  const size_t size = size_t{1} << format_.scale_group_log2;
+  for (size_t first = 0; first < values.size(); first += size) {
+    const auto group = values.subspan(first, size);
+    Divide(group, ChooseScale((block * kBlock + first) / size, group), out + first);
   }
 }
 

@@ -61,7 +61,8 @@ class PackedMatrix {
   bool IsExact(size_t block) const { return !exact_.empty() && exact_[block]; }
   void Decode(size_t block, absl::Span<float> out) const;
   absl::Status Encode(size_t block, absl::Span<const float> values, uint64_t key);
-  void EncodeGroup(size_t group, absl::Span<const float> values, const uint16_t* dither, uint8_t* out);
+  float ChooseScale(size_t group, absl::Span<const float> values);
+  void DivideByScales(size_t block, absl::Span<const float> values, float* out);
   void FitTransform(size_t block, absl::Span<const float> values);
 
   uint64_t count_;
