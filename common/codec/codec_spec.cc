@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
@@ -46,6 +47,21 @@ bool ConsumeNumber(absl::string_view* text, int* value) {
   return parsed;
 }
 
+absl::Status CheckNames(const std::vector<std::string>& names) {
+  if (names.size() > BlockOptions::kMaxFp32Tensors) {
+    return absl::InvalidArgumentError(absl::StrCat("fp32_tensors has ", names.size(), " names, at most ",
+                                                   BlockOptions::kMaxFp32Tensors,
+                                                   "; use weights_only, or make the tensors frozen"));
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty()) return absl::InvalidArgumentError("fp32_tensors has an empty name");
+    if (i > 0 && names[i - 1] >= names[i]) {
+      return absl::InvalidArgumentError(absl::StrCat("fp32_tensors has '", names[i], "' twice, or out of order"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckBlocks(const CodecSpec& spec) {
   const BlockOptions& blocks = spec.blocks;
   const int low = BlockOptions::kMinGroupLog2, high = BlockOptions::kMaxGroupLog2;
@@ -57,6 +73,7 @@ absl::Status CheckBlocks(const CodecSpec& spec) {
     return absl::InvalidArgumentError(absl::StrCat("scale_group is ", 1 << blocks.scale_group_log2,
                                                    ", but there is no scale to share; leave it out, or name a scale"));
   }
+  TW_RETURN_IF_ERROR(CheckNames(blocks.fp32_tensors));
   if (blocks.exact_one_in == 0 || (blocks.exact_one_in >= 2 && blocks.exact_one_in <= BlockOptions::kMaxOneIn)) {
     return absl::OkStatus();
   }
@@ -72,6 +89,7 @@ std::string BlocksText(const CodecSpec& spec) {
   if (blocks.correction) absl::StrAppend(&text, ", correction");
   if (blocks.truncate) absl::StrAppend(&text, ", truncated");
   if (blocks.weights_only) absl::StrAppend(&text, ", weights only");
+  if (!blocks.fp32_tensors.empty()) absl::StrAppend(&text, ", fp32 for ", absl::StrJoin(blocks.fp32_tensors, " "));
   if (blocks.exact_one_in > 0) absl::StrAppend(&text, ", 1 in ", blocks.exact_one_in, " exact");
   return text;
 }

@@ -2,8 +2,10 @@
 #ifndef THINWIRE_COMMON_CODEC_CODEC_SPEC_H_
 #define THINWIRE_COMMON_CODEC_CODEC_SPEC_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,16 +32,19 @@ struct BlockOptions {
   static constexpr int kMinGroupLog2 = 6;
   static constexpr int kMaxGroupLog2 = 12;  // a whole row block
   static constexpr uint32_t kMaxOneIn = 100;
+  static constexpr size_t kMaxFp32Tensors = 1000;
 
-  int scale_group_log2 = kMaxGroupLog2;  // 2^this values share a scale
-  bool correction = false;               // least-squares slope and offset of each row block
-  bool truncate = false;                 // towards zero instead of to nearest; for comparison only
-  bool weights_only = false;             // only matrices (row_blocks.h) are coded, all else is FP32
-  uint32_t exact_one_in = 0;             // partial quantisation: one in so many row blocks is FP32; 0: none
+  int scale_group_log2 = kMaxGroupLog2;   // 2^this values share a scale
+  bool correction = false;                // least-squares slope and offset of each row block
+  bool truncate = false;                  // towards zero instead of to nearest; for comparison only
+  bool weights_only = false;              // only matrices (row_blocks.h) are coded, all else is FP32
+  uint32_t exact_one_in = 0;              // partial quantisation: one in so many row blocks is FP32; 0: none
+  std::vector<std::string> fp32_tensors;  // names of tensors that are FP32 whatever else is said; ascending, each once
 
   friend bool operator==(const BlockOptions& a, const BlockOptions& b) {
-    return a.scale_group_log2 == b.scale_group_log2 && a.correction == b.correction && a.truncate == b.truncate &&
-           a.weights_only == b.weights_only && a.exact_one_in == b.exact_one_in;
+    return a.fp32_tensors == b.fp32_tensors && a.scale_group_log2 == b.scale_group_log2 &&
+           a.correction == b.correction && a.truncate == b.truncate && a.weights_only == b.weights_only &&
+           a.exact_one_in == b.exact_one_in;
   }
 };
 

@@ -42,6 +42,15 @@ absl::Status ExchangePlan::Validate() const {
   return absl::OkStatus();
 }
 
+absl::Status ExchangePlan::CheckFits(const ModelSpec& model) const {
+  for (const bool down : {true, false}) {
+    const absl::Status status = CheckNamedTensors(down ? downlink : uplink, model);
+    if (status.ok()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(down ? "downlink" : "uplink", ".value: ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
 std::string ExchangePlan::Name() const {
   const bool model = uplink_representation == Representation::kModel;
   return absl::StrCat("model down as ", downlink.Name(), ", ", model ? "model" : "delta", " up as ", uplink.Name());

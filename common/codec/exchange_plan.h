@@ -18,6 +18,8 @@ struct ExchangePlan {
 
   // INVALID_ARGUMENT with the reason if the combination makes no sense. docs/plan_matrix.md is generated from this.
   absl::Status Validate() const;
+  // INVALID_ARGUMENT, naming direction and tensor, if the plan names a tensor that `model` does not have.
+  absl::Status CheckFits(const ModelSpec& model) const;
   std::string Name() const;
 };
 

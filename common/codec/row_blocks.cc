@@ -4,6 +4,7 @@
 #include <numeric>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "common/codec/payload.h"
@@ -44,9 +45,24 @@ bool IsQuantizedMatrix(const TensorSpec& tensor) {
 }
 
 CodecSpec CodecOf(const CodecSpec& codec, const TensorSpec& tensor) {
-  const bool weights_only = codec.id == CodecId::kFloatBlocks && codec.blocks.weights_only;
-  const bool exact = tensor.role == TensorRole::kBuffer || (weights_only && !IsQuantizedMatrix(tensor));
+  if (tensor.role == TensorRole::kBuffer) return CodecSpec::Fp32();
+  if (codec.id != CodecId::kFloatBlocks) return codec;
+  const std::vector<std::string>& named = codec.blocks.fp32_tensors;
+  const bool exact = (codec.blocks.weights_only && !IsQuantizedMatrix(tensor)) ||
+                     std::binary_search(named.begin(), named.end(), tensor.name);
   return exact ? CodecSpec::Fp32() : codec;
+}
+
+absl::Status CheckNamedTensors(const CodecSpec& codec, const ModelSpec& model) {
+  for (const std::string& name : codec.blocks.fp32_tensors) {
+    const auto has_name = [&name](const TensorSpec& tensor) { return tensor.name == name; };
+    if (std::any_of(model.tensors().begin(), model.tensors().end(), has_name)) continue;
+    const std::string first = model.tensors().empty() ? "" : model.tensors().front().name;
+    return absl::InvalidArgumentError(absl::StrCat("fp32_tensors names '", name, "', which the model does not have (",
+                                                   model.tensors().size(), " tensors, the first is '", first,
+                                                   "'); correct the name, or leave it out"));
+  }
+  return absl::OkStatus();
 }
 
 RowBlockSet::RowBlockSet(const ModelSpec& spec) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/codec/codec_spec.h"
 #include "common/tensor/model_spec.h"
@@ -29,8 +30,12 @@ inline uint32_t RowBlockSize(uint64_t values, uint64_t row_block) {
 // values. Biases, the parameters of norms and tiny matrices are a per mille of a model, and hurt most.
 bool IsQuantizedMatrix(const TensorSpec& tensor);
 
-// What `codec` makes of a float tensor: itself, or FP32 for buffers and for what "weights only" leaves out.
+// What `codec` makes of a float tensor: itself, or FP32 for buffers, for what "weights only" leaves out and for the
+// tensors named in fp32_tensors.
 CodecSpec CodecOf(const CodecSpec& codec, const TensorSpec& tensor);
+
+// INVALID_ARGUMENT if the codec names a tensor that the model does not have.
+absl::Status CheckNamedTensors(const CodecSpec& codec, const ModelSpec& model);
 
 // Some row blocks of a model, by tensor and block: bit i of a mask stands for row block i of that block.
 class RowBlockSet {

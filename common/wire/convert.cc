@@ -66,6 +66,8 @@ absl::StatusOr<CodecSpec> FromProto(const v1::FloatBlocksCodec& proto) {
   blocks.truncate = proto.rounding() == v1::FLOAT_ROUNDING_TRUNCATE;
   blocks.weights_only = proto.weights_only();
   TW_ASSIGN_OR_RETURN(blocks.exact_one_in, ExactOneIn(proto.partial()));
+  blocks.fp32_tensors.assign(proto.fp32_tensors().begin(), proto.fp32_tensors().end());
+  std::sort(blocks.fp32_tensors.begin(), blocks.fp32_tensors.end());
   const CodecSpec spec = CodecSpec::FloatBlocks(static_cast<int>(proto.exponent_bits()),
                                                 static_cast<int>(proto.mantissa_bits()), scale, blocks);
   TW_RETURN_IF_ERROR(spec.Validate());
@@ -82,6 +84,7 @@ v1::FloatBlocksCodec BlocksToProto(const CodecSpec& spec) {
   proto.set_rounding(spec.blocks.truncate ? v1::FLOAT_ROUNDING_TRUNCATE : v1::FLOAT_ROUNDING_NEAREST_EVEN);
   proto.set_weights_only(spec.blocks.weights_only);
   proto.set_partial(spec.blocks.exact_one_in == 0 ? 0 : 1.0 / spec.blocks.exact_one_in);
+  for (const std::string& name : spec.blocks.fp32_tensors) proto.add_fp32_tensors(name);
   return proto;
 }
 

@@ -122,6 +122,10 @@ JoinVerdict CheckJoin(const v1::JoinRequest& request, const JoinRules& rules) {
                                        "the run's model differs from this client's, ",
                                        FirstDifference(*rules.model, *model), ": start it with the run's model")));
     }
+    if (status = rules.plan.CheckFits(*model); !status.ok()) {
+      return Refuse("wrong model", absl::FailedPreconditionError(absl::StrCat(
+                                       "the run's plan does not fit this client's model: ", status.message())));
+    }
     verdict.client.model = std::make_shared<const ModelSpec>(*std::move(model));
   }
   const ModelSpec* const model = rules.model != nullptr ? rules.model.get() : verdict.client.model.get();

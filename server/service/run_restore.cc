@@ -116,7 +116,7 @@ absl::Status RestoreVersions(Journal* journal, RestoredState* state) {
 }  // namespace
 
 absl::StatusOr<RunRow> OpenRun(const ServerConfig& config, Clock* clock, Journal* journal) {
-  TW_ASSIGN_OR_RETURN(const std::optional<RunRow> stored, journal->LoadRun());
+  TW_ASSIGN_OR_RETURN(std::optional<RunRow> stored, journal->LoadRun());
   const v1::RunConfig& run = config.proto.run();
   if (!stored.has_value()) {
     RunRow fresh;
@@ -131,14 +131,23 @@ absl::StatusOr<RunRow> OpenRun(const ServerConfig& config, Clock* clock, Journal
   if (stored->seed != run.seed()) {
     return Differs(config, "run.seed", absl::StrCat(stored->seed), absl::StrCat(run.seed()));
   }
-  if (stored->plan != PlanText(config)) return Differs(config, "plan", stored->plan, PlanText(config));
+  if (stored->plan == PlanText(config)) return *stored;
+  // Before there are weights nothing was made by the plan: it may be one that did not fit them, and is corrected.
+  TW_ASSIGN_OR_RETURN(const std::optional<VersionRow> version, journal->LatestVersion());
+  if (version.has_value()) return Differs(config, "plan", stored->plan, PlanText(config));
+  stored->plan = PlanText(config);
+  TW_RETURN_IF_ERROR(journal->SaveRun(*stored));
   return *stored;
 }
 
 absl::Status ImportInitialModel(const ServerConfig& config, ModelStore* models) {
   const std::string& path = config.proto.model().safetensors();
   if (path.empty()) return absl::OkStatus();
-  if (!models->Latest().has_value()) return models->ImportSafetensors(path).status();
+  if (!models->Latest().has_value()) {
+    TW_ASSIGN_OR_RETURN(const SafetensorsReader initial, SafetensorsReader::Open(path));
+    TW_RETURN_IF_ERROR(config.plan.CheckFits(initial.spec()));
+    return models->ImportSafetensors(path).status();
+  }
   // The file is not needed any more; if it is still there, it must be of this run's model.
   if (!FileExists(path)) return absl::OkStatus();
   TW_ASSIGN_OR_RETURN(const SafetensorsReader reader, SafetensorsReader::Open(path));

@@ -26,7 +26,7 @@ struct RestoredState {
 };
 
 // The run's row; a fresh one is written if the journal is empty. FAILED_PRECONDITION, naming what differs, if the
-// configuration is that of another run (name, seed, plan or strategy).
+// configuration is that of another run (name, seed, and once there are weights plan, strategy or aggregator).
 absl::StatusOr<RunRow> OpenRun(const ServerConfig& config, Clock* clock, Journal* journal);
 
 // Version 0 from the configuration's safetensors file, unless there is a version. FAILED_PRECONDITION, naming the first

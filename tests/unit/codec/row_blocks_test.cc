@@ -60,6 +60,25 @@ TEST(RowBlocks, WeightsOnlyLeavesTheRestInFp32) {
   EXPECT_EQ(CodecOf(all, Tensor("mean", {4096}, TensorRole::kBuffer)), CodecSpec::Fp32());
 }
 
+TEST(RowBlocks, NamedTensorsAreFp32AndMustBeThere) {
+  CodecSpec codec = Omc();
+  codec.blocks.fp32_tensors = {"a", "b.bias"};
+  ASSERT_TRUE(codec.Validate().ok()) << codec.Validate();
+  EXPECT_EQ(CodecOf(codec, Tensor("a", {64, 64})), CodecSpec::Fp32());
+  EXPECT_EQ(CodecOf(codec, Tensor("aa", {64, 64})), codec);
+  EXPECT_TRUE(CheckNamedTensors(codec, LargeModel()).ok());
+  for (uint32_t w = 0; w < 10; ++w) EXPECT_FALSE(DrawRowBlocks(LargeModel(), codec, 1, w).Has(0, 0));
+  ExchangePlan plan = OmcPlan();
+  plan.uplink.blocks.fp32_tensors = {"a", "encoder.0"};
+  EXPECT_THAT(std::string(plan.CheckFits(LargeModel()).message()),
+              testing::AllOf(testing::HasSubstr("uplink.value: fp32_tensors names 'encoder.0'"),
+                             testing::HasSubstr("the first is 'a'")));
+  plan.uplink.blocks.fp32_tensors = {"a", "a"};
+  EXPECT_FALSE(plan.Validate().ok());
+  plan.uplink.blocks.fp32_tensors = {""};
+  EXPECT_FALSE(plan.Validate().ok());
+}
+
 TEST(RowBlocks, EveryRowBlockIsExactInExactlyOneWindow) {
   const ModelSpec spec = LargeModel();
   std::vector<RowBlockSet> windows;

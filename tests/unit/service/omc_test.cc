@@ -288,6 +288,39 @@ TEST_F(OmcTest, EvaluatorsAllMeasureTheSameModel) {
   EXPECT_EQ(first.model().payload_id(), second.model().payload_id());
 }
 
+std::string PlanThatNames(const std::string& tensor) {
+  const std::string value = absl::StrCat("value { float_blocks { exponent_bits: 3 mantissa_bits: 7 ",
+                                         "scale: SCALE_RULE_POWER_OF_TWO fp32_tensors: '", tensor, "' } }");
+  return absl::StrCat("plan { explicit { downlink { ", value, " } uplink { ",
+                      "representation: UPLINK_REPRESENTATION_DELTA ", value, " } } }\n");
+}
+
+TEST_F(OmcTest, ATensorThatThePlanNamesIsExact) {
+  Start(PlanThatNames("w"));
+  TestClient a = Client(a_);
+  ASSERT_THAT(a.Join(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment work, a.AwaitWork());
+  ModelState r;
+  Fetch(&a, work, &r);
+  EXPECT_EQ(r.floats[0], initial_.floats[0]);
+  EXPECT_NE(r.floats[1], initial_.floats[1]);
+}
+
+TEST_F(OmcTest, APlanThatNamesATensorThatIsNotThereIsRefusedAtTheStart) {
+  EXPECT_THAT(TryStart(PlanThatNames("encoder.0")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("fp32_tensors names 'encoder.0'")));
+  Start(PlanThatNames("w"));  // corrected
+}
+
+TEST_F(OmcTest, AModelThatAClientBringsMustHaveTheTensorsThatThePlanNames) {
+  model_config_ = "from_client_seed: 5";
+  Start(PlanThatNames("encoder.0"));
+  TestClient a = Client(a_);
+  v1::JoinRequest request = a.JoinRequest();
+  *request.mutable_model() = ToProto(MatrixModel());
+  EXPECT_THAT(a.Join(request), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("'encoder.0'")));
+}
+
 TEST_F(OmcTest, ClientsWithoutTheCodecAreToldWhatTheyLack) {
   Start(kOmc);
   TestClient old = Client("old");

@@ -78,6 +78,14 @@ TEST(Convert, EveryKnobOfFloatBlocksSurvivesTheRoundTrip) {
     spec.blocks.exact_one_in = one_in;
     EXPECT_TRUE(*FromProto(ToProto(spec)) == spec) << one_in;
   }
+  CodecSpec named = OmcPlan().downlink;
+  named.blocks.fp32_tensors = {"decoder", "encoder"};
+  v1::ValueCodec proto = ToProto(named);
+  EXPECT_TRUE(*FromProto(proto) == named);
+  proto.mutable_float_blocks()->mutable_fp32_tensors()->SwapElements(0, 1);
+  EXPECT_TRUE(*FromProto(proto) == named);
+  proto.mutable_float_blocks()->add_fp32_tensors("encoder");
+  EXPECT_THAT(std::string(FromProto(proto).status().message()), HasSubstr("'encoder' twice"));
 }
 
 TEST(Convert, FloatBlocksThatCannotBeNameTheFault) {
