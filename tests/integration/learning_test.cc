@@ -2,28 +2,42 @@
 #include <gtest/gtest.h>
 
 #include "client/train/local_data.h"
+#include "common/base/status_macros.h"
 #include "tests/integration/federation_fixture.h"
 
 namespace thinwire {
 namespace {
 
-TEST_F(FederationTest, TwoClientsLearnFashionMnistAndTheEvaluatorSaysHowWell) {
-  const std::string data = kFashionMnistFolder;
-  if (!FileExists(data)) GTEST_SKIP() << "no Fashion-MNIST here; install the Debian package dataset-fashion-mnist";
-  Sections sections;
-  sections.training = "local_epochs: 1 batch_size: 32 learning_rate: 0.05 sgd { momentum: 0.9 }";
-  sections.more = "evaluation { every: 1 }\n";
-  ASSERT_THAT(cluster_.StartServer(Config(2, 2, kS1E3M7, sections)), IsOk());
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_THAT(cluster_.StartClient(absl::StrCat("trainer", i),
-                                     {"--task=classify", "--model=cnn", "--data=" + data, "--samples=6000",
-                                      "--partition=dirichlet:0.3", absl::StrCat("--shard=", i, "/2")}),
-                IsOk());
+class LearningTest : public FederationTest {
+ protected:
+  // Two rounds of two trainers, who hold their weights by `weights`; the status at the end.
+  absl::StatusOr<v1::Status> Learn(const std::string& plan, const std::string& weights) {
+    const std::string data = kFashionMnistFolder;
+    Sections sections;
+    sections.training = "local_epochs: 1 batch_size: 32 learning_rate: 0.05 sgd { momentum: 0.9 }";
+    sections.more = "evaluation { every: 1 }\n";
+    TW_RETURN_IF_ERROR(cluster_.StartServer(Config(2, 2, plan, sections)));
+    const std::vector<std::string> task = {"--task=classify", "--model=cnn", "--data=" + data, "--weights=" + weights};
+    for (int i = 0; i < 2; ++i) {
+      std::vector<std::string> flags = task;
+      flags.insert(flags.end(), {"--samples=6000", "--partition=dirichlet:0.3", absl::StrCat("--shard=", i, "/2")});
+      TW_RETURN_IF_ERROR(cluster_.StartClient(absl::StrCat("trainer", i), flags).status());
+    }
+    std::vector<std::string> flags = task;
+    flags.push_back("--role=evaluator");
+    TW_RETURN_IF_ERROR(cluster_.StartClient("evaluator", flags).status());
+    return cluster_.AwaitEnd(absl::Seconds(240));
   }
-  ASSERT_THAT(
-      cluster_.StartClient("evaluator", {"--role=evaluator", "--task=classify", "--model=cnn", "--data=" + data}),
-      IsOk());
-  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd(absl::Seconds(240)));
+
+  void SetUp() override {
+    if (!FileExists(kFashionMnistFolder)) {
+      GTEST_SKIP() << "no Fashion-MNIST here; install the Debian package dataset-fashion-mnist";
+    }
+  }
+};
+
+TEST_F(LearningTest, TwoClientsLearnFashionMnistAndTheEvaluatorSaysHowWell) {
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, Learn(kS1E3M7, "full"));
   EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
   EXPECT_EQ(status.accuracy_version(), 2u);
   EXPECT_GT(status.accuracy(), 0.5);
@@ -32,6 +46,16 @@ TEST_F(FederationTest, TwoClientsLearnFashionMnistAndTheEvaluatorSaysHowWell) {
   EXPECT_TRUE(rounds[0].has_accuracy());
   EXPECT_GT(rounds[0].train_loss(), rounds[1].train_loss());
   EXPECT_GT(status.evaluator_traffic().down().payload_bytes(), 2u * 114'314 * 11 / 8);
+  EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
+}
+
+// Online model compression whole: small floats on the wire and in all memories but the server's.
+TEST_F(LearningTest, ClientsThatHoldTheirWeightsPackedLearnAsWell) {
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, Learn("plan { preset: PLAN_PRESET_OMC }\n", "packed"));
+  EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
+  EXPECT_GT(status.accuracy(), 0.5);
+  const auto& down = status.trainer_traffic().down();
+  EXPECT_LT(down.payload_bytes(), down.fp32_payload_bytes() * 45 / 100);
   EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
 }
 
