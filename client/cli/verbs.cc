@@ -38,10 +38,12 @@ std::string InspectText(const PayloadReport& report) {
       "values   %d, %.4f bits each in all\n\n%7s %7s %12s %12s %9s %13s %12s  %s\n",
       report.ref.id.Hex(), RepresentationName(report.representation), report.model_id.Hex(),
       report.base_id.empty() ? "none" : report.base_id.Hex(), report.ref.total_size, report.ref.manifest_size,
-      report.values, report.bits_per_value(), "tensor", "blocks", "values", "bytes", "bits each", "scale", "exact", "codec");
+      report.values, report.bits_per_value(), "tensor", "blocks", "values", "bytes", "bits each", "scale", "exact",
+      "codec");
   for (const TensorReport& tensor : report.tensors) {
-    absl::StrAppendFormat(&out, "%7d %7d %12d %12d %9.4f %13.6g %12d  %s\n", tensor.tensor, tensor.blocks, tensor.values,
-                          tensor.bytes, tensor.bits_per_value(), tensor.scale, tensor.exact, tensor.codec);
+    absl::StrAppendFormat(&out, "%7d %7d %12d %12d %9.4f %13.6g %12d  %s\n", tensor.tensor, tensor.blocks,
+                          tensor.values, tensor.bytes, tensor.bits_per_value(), tensor.scale, tensor.exact,
+                          tensor.codec);
   }
   return out;
 }

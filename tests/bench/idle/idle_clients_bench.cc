@@ -52,7 +52,8 @@ std::string Config() {
   return absl::StrCat("run { rounds: ", kRounds, " seed: 1 wait_for_start: true }\nmodel { from_client_seed: 1 }\n",
                       "round { clients: ", kActive, " }\ntraining { learning_rate: 0.001 }\n",
                       "aggregation { max_update_norm: 100000 }\nplan { preset: PLAN_PRESET_S1E3M7 }\n",
-                      "evaluation { every: 0 }\nclient { lease { seconds: 600 } }\n", "limits { evaluators: 1000000 }\n");
+                      "evaluation { every: 0 }\nclient { lease { seconds: 600 } }\n",
+                      "limits { evaluators: 1000000 }\n");
 }
 
 absl::StatusOr<std::vector<ChildProcess>> StartIdle(const Cluster& cluster, int idle) {
