@@ -74,6 +74,17 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
   const ModelSpec& model() const override { return spec_; }
   uint64_t examples() const override { return train_.samples.size(); }
 
+  absl::Status SetTrainingData(SpeechData train) override {
+    if (train.samples.empty() || train.width != static_cast<uint32_t>(sizes_.features)) {
+      return absl::InvalidArgumentError(absl::StrCat("the new training data hold ", train.samples.size(),
+                                                     " recordings of ", train.width, " features; the model takes ",
+                                                     sizes_.features, " features"));
+    }
+    round_.Forget();
+    train_ = std::move(train);
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<ModelState> Initialize(uint64_t seed) override {
     return CatchTorch("making weights", [&]() -> absl::StatusOr<ModelState> {
       const Conformer fresh(std::make_shared<PlainMatrices>(), sizes_);
@@ -214,7 +225,8 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
   const at::Device device_;
   const std::shared_ptr<Conformer> network_;
   const ModelSpec spec_;
-  const SpeechData train_, test_;
+  SpeechData train_;
+  const SpeechData test_;
   TorchRound round_;
 };
 

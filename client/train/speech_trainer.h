@@ -39,8 +39,12 @@ struct Transcription {
   ErrorCount words, characters;
 };
 
+// Its training data can be replaced between calls: for a simulator, whose clients take turns at one model in memory.
 class SpeechTrainer : public Trainer {
  public:
+  // Afterwards it is as if it had been made with `train`: moments that an optimiser kept are gone. INVALID_ARGUMENT if
+  // `train` is empty, or its features are of another width than those that it was made with.
+  virtual absl::Status SetTrainingData(SpeechData train) = 0;
   // In the order of the test set. beam 1 is greedy decoding, as Evaluate's.
   virtual absl::StatusOr<std::vector<Transcription>> Transcribe(const ModelState& state, size_t beam) = 0;
 };

@@ -94,6 +94,7 @@ absl::StatusOr<std::unique_ptr<SimulationTask>> MakeClassifyTask(const Simulatio
   TW_ASSIGN_OR_RETURN(DealtData data, LoadAndDeal(options));
   TorchTrainerOptions torch;
   torch.model = options.model;
+  TW_ASSIGN_OR_RETURN(torch.weights, WeightsRule::Parse(options.weights));
   auto task = std::make_unique<ClassifyTask>(std::move(torch), std::move(data));
   TW_RETURN_IF_ERROR(task->FindModel());
   return task;

@@ -1,6 +1,6 @@
 // thinwire-simulate: a federation of virtual clients in one process. usage.txt is its manual.
 //
-// This program holds no LibTorch, which takes half a second and 150 MB to load. For --task classify it becomes
+// This program holds no LibTorch, which takes half a second and 150 MB to load. For other tasks than echo it becomes
 // thinwire-simulate-torch, which lies beside it, by exec: same process, same arguments.
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ absl::StatusOr<std::unique_ptr<thinwire::SimulationTask>> BecomeTorchProgram(cha
   for (const char* name : {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}) setenv(name, "1", /*overwrite=*/1);
   execv(other.c_str(), argv);
   return absl::FailedPreconditionError(
-      absl::StrCat("--task classify needs ", other,
+      absl::StrCat("tasks other than echo need ", other,
                    ", which cannot be started; build it (THINWIRE_WITH_TORCH=ON) or use --task echo"));
 }
 

@@ -54,10 +54,10 @@ void SetUpLog(const std::string& path) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-absl::StatusOr<SimulationReport> Simulate(SimulationOptions options, const ClassifyTaskFactory& make_classify_task) {
+absl::StatusOr<SimulationReport> Simulate(SimulationOptions options, const TorchTaskFactory& make_torch_task) {
   TW_RETURN_IF_ERROR(CheckFloatEnvironment());
   TW_ASSIGN_OR_RETURN(const std::unique_ptr<SimulationTask> task,
-                      options.task == "echo" ? MakeEchoTask(options) : make_classify_task(options));
+                      options.task == "echo" ? MakeEchoTask(options) : make_torch_task(options));
   if (options.no_sync) DisableSync();
   TW_ASSIGN_OR_RETURN(options.state, FreshDirectory(options.state));
   SetUpLog(JoinPath(options.state, "simulate.log"));
@@ -73,7 +73,7 @@ absl::StatusOr<SimulationReport> Simulate(SimulationOptions options, const Class
 
 }  // namespace
 
-int RunSimulationProgram(const std::vector<std::string>& arguments, const ClassifyTaskFactory& make_classify_task) {
+int RunSimulationProgram(const std::vector<std::string>& arguments, const TorchTaskFactory& make_torch_task) {
   const absl::StatusOr<SimulationOptions> options = ParseSimulationOptions(arguments);
   if (!options.ok()) return Fail(options.status(), kWrongUsage);
   if (options->help) {
@@ -81,7 +81,7 @@ int RunSimulationProgram(const std::vector<std::string>& arguments, const Classi
     return kDone;
   }
   BlockStopSignals();
-  const absl::StatusOr<SimulationReport> report = Simulate(*options, make_classify_task);
+  const absl::StatusOr<SimulationReport> report = Simulate(*options, make_torch_task);
   if (!report.ok()) return Fail(report.status(), ExitCodeOf(report.status()));
   std::fputs((options->format == "json" ? ToJson(*report) : "\n" + ToText(*report)).c_str(), stdout);
   return ExitCodeOf(*report);

@@ -13,11 +13,12 @@
 
 namespace thinwire {
 
-using ClassifyTaskFactory =
+// Makes the tasks that need LibTorch, by options.task.
+using TorchTaskFactory =
     std::function<absl::StatusOr<std::unique_ptr<SimulationTask>>(const SimulationOptions& options)>;
 
 // Returns the exit code; --help lists them. Call from the main thread before any other is started.
-int RunSimulationProgram(const std::vector<std::string>& arguments, const ClassifyTaskFactory& make_classify_task);
+int RunSimulationProgram(const std::vector<std::string>& arguments, const TorchTaskFactory& make_torch_task);
 
 }  // namespace thinwire
 

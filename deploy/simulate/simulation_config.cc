@@ -41,6 +41,22 @@ void SetTraining(const SimulationOptions& options, v1::TrainingConfig* training)
   training->mutable_sgd()->set_momentum(options.momentum);
 }
 
+void SetStrategy(const SimulationOptions& options, v1::AggregationConfig* aggregation) {
+  if (options.strategy == "fedavgm") {
+    aggregation->mutable_fed_avg_m()->set_learning_rate(options.server_rate);
+  } else if (options.strategy == "fedadam") {
+    aggregation->mutable_fed_adam()->set_learning_rate(options.server_rate);
+  }
+}
+
+void SetModel(const SimulationOptions& options, v1::ModelConfig* model) {
+  if (options.start.empty()) {
+    model->set_from_client_seed(options.seed);
+  } else {
+    model->set_safetensors(options.start);
+  }
+}
+
 void SetAggregator(const SimulationOptions& options, v1::AggregationConfig* aggregation) {
   if (options.aggregator == "median") aggregation->mutable_median();
   if (options.aggregator == "trimmed-mean") aggregation->mutable_trimmed_mean()->set_trim(options.trim);
@@ -56,7 +72,7 @@ absl::StatusOr<ServerConfig> SimulationConfig(const SimulationOptions& options, 
   config.mutable_run()->set_rounds(options.rounds);
   config.mutable_run()->set_seed(options.seed);
   config.mutable_storage()->set_directory(state_directory);
-  config.mutable_model()->set_from_client_seed(options.seed);
+  SetModel(options, config.mutable_model());
   *config.mutable_plan()->mutable_explicit_() = ToProto(plan);
   config.mutable_round()->set_clients(options.clients_per_round);
   config.mutable_evaluation()->set_every(options.evaluate_every);
@@ -64,6 +80,7 @@ absl::StatusOr<ServerConfig> SimulationConfig(const SimulationOptions& options, 
   config.mutable_security()->set_insecure(true);  // nothing listens
   SetTraining(options, config.mutable_training());
   SetTimes(&config);
+  SetStrategy(options, config.mutable_aggregation());
   SetAggregator(options, config.mutable_aggregation());
   SetLargestWeight(options, largest, &config);
   std::string text;

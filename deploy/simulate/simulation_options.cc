@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "client/train/packed_matrix.h"
 #include "client/train/partition.h"
 #include "common/base/status_macros.h"
 #include "deploy/local/demo_options.h"
@@ -20,9 +21,13 @@ FlagTable Flags(SimulationOptions* o) {
       {"clients-per-round", IntegerFlag(&o->clients_per_round, 1, kMillion)},
       {"rounds", IntegerFlag(&o->rounds, 1, kMillion)},
       {"plan", TextFlag(&o->plan)},
-      {"task", ChoiceFlag(&o->task, {"classify", "echo"})},
+      {"task", ChoiceFlag(&o->task, {"classify", "speech", "echo"})},
       {"model", TextFlag(&o->model)},
       {"data", TextFlag(&o->data)},
+      {"audio", TextFlag(&o->audio)},
+      {"dropout", NumberFlag(&o->dropout, 1)},
+      {"weights", TextFlag(&o->weights)},
+      {"start", TextFlag(&o->start)},
       {"partition", TextFlag(&o->partition)},
       {"samples", IntegerFlag(&o->samples, 0, uint64_t{1} << 32)},
       {"parameters", IntegerFlag(&o->parameters, 1, kMaxSize)},
@@ -31,6 +36,8 @@ FlagTable Flags(SimulationOptions* o) {
       {"batch", IntegerFlag(&o->batch, 1, kMillion)},
       {"learning-rate", NumberFlag(&o->learning_rate, 1e6)},
       {"momentum", NumberFlag(&o->momentum, 1)},
+      {"strategy", ChoiceFlag(&o->strategy, {"fedavg", "fedavgm", "fedadam"})},
+      {"server-rate", NumberFlag(&o->server_rate, 1e6)},
       {"aggregator", ChoiceFlag(&o->aggregator, {"mean", "median", "trimmed-mean"})},
       {"trim", NumberFlag(&o->trim, 0.5)},
       {"evaluate-every", IntegerFlag(&o->evaluate_every, 0, kMillion)},
@@ -46,6 +53,11 @@ FlagTable Flags(SimulationOptions* o) {
 absl::Status CheckTogether(const SimulationOptions& options) {
   TW_RETURN_IF_ERROR(InFlag("plan", ParsePlan(options.plan).status()));
   TW_RETURN_IF_ERROR(InFlag("partition", PartitionRule::Parse(options.partition).status()));
+  TW_RETURN_IF_ERROR(InFlag("weights", WeightsRule::Parse(options.weights).status()));
+  if (options.server_rate > 0 && options.strategy == "fedavg") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--server-rate is ", options.server_rate, ", but --strategy fedavg takes the mean as it is"));
+  }
   if (options.clients_per_round > options.clients) {
     return absl::InvalidArgumentError(absl::StrCat("--clients-per-round is ", options.clients_per_round,
                                                    ", but there are only --clients ", options.clients));

@@ -18,6 +18,10 @@ struct SimulationOptions {
   std::string task = "classify";
   std::string model = "cnn";
   std::string data = "/usr/share/datasets/fashion-mnist";
+  std::string audio;             // speech: folder of the recordings; empty: the index's own
+  double dropout = 0.1;          // speech
+  std::string weights = "full";  // in the clients' memory
+  std::string start;             // safetensors; empty: from the seed
   std::string partition = "dirichlet:0.3";
   uint64_t samples = 0;           // 0: all
   uint64_t parameters = 100'000;  // echo
@@ -26,6 +30,8 @@ struct SimulationOptions {
   uint32_t batch = 32;
   double learning_rate = 0.02;
   double momentum = 0.9;
+  std::string strategy = "fedavg";
+  double server_rate = 0;  // 0: the strategy's default
   std::string aggregator = "mean";
   double trim = 0.1;            // trimmed-mean
   uint32_t evaluate_every = 1;  // 0: never

@@ -37,6 +37,8 @@ ordered_json Json(const SimulationOptions& o) {
           {"examples", o.examples}, {"epochs", o.epochs},
           {"batch", o.batch},       {"learning_rate", o.learning_rate},
           {"momentum", o.momentum}, {"aggregator", o.aggregator},
+          {"strategy", o.strategy}, {"server_rate", o.server_rate},
+          {"weights", o.weights},   {"start", o.start},
           {"trim", o.trim},         {"evaluate_every", o.evaluate_every},
           {"seed", o.seed},         {"threads", o.threads},
           {"no_sync", o.no_sync}};

@@ -36,7 +36,7 @@ TEST(SimulationOptionsTest, ARefusalNamesFlagValueAndWhatIsAccepted) {
       {{"--learning-rate", "nan"}, {"--learning-rate", "'nan'"}},
       {{"--aggregator", "mode"}, {"--aggregator", "'mode'", "mean, median, trimmed-mean"}},
       {{"--trim", "0.5"}, {"--trim", "less than 0.5"}},
-      {{"--task", "dream"}, {"--task", "'dream'", "classify, echo"}},
+      {{"--task", "dream"}, {"--task", "'dream'", "classify, speech, echo"}},
       {{"--format", "xml"}, {"--format", "text, json"}},
       {{"--plan", "fp17"}, {"--plan", "fp17"}},
       {{"--partition", "fair"}, {"--partition", "fair"}},

@@ -94,6 +94,38 @@ TEST(SpeechTrainer, SameSeedGivesSameBitsAndAnotherSeedDoesNot) {
   EXPECT_FALSE(SameBits(a, c));
 }
 
+TEST(SpeechTrainer, WithOtherDataItIsAsIfMadeWithThem) {
+  const auto lent = Make(Letters(6, 1), {}), own = Make(Letters(6, 2), {});
+  ModelState first = lent->Initialize(1).value(), other = first, expected = first;
+  ASSERT_THAT(lent->Train(AdamRequest(0.01, 2), &first), IsOk());
+  ASSERT_THAT(lent->SetTrainingData(Letters(6, 2)), IsOk());
+  ASSERT_THAT(lent->Train(AdamRequest(0.01, 2), &other), IsOk());
+  ASSERT_THAT(own->Train(AdamRequest(0.01, 2), &expected), IsOk());
+  EXPECT_TRUE(SameBits(other, expected));
+  EXPECT_FALSE(SameBits(first, expected));
+  EXPECT_EQ(lent->SetTrainingData({}).code(), absl::StatusCode::kInvalidArgument);
+}
+
+// At full width, and with what a Conformer has besides matrices.
+TEST(SpeechTrainer, PackedAndCheckpointedItLeavesTheBitsOfAPlainOne) {
+  SpeechTrainerOptions packed_options;
+  packed_options.weights.packed = true;
+  packed_options.checkpoint = true;
+  const auto plain = Make(Letters(6, 1), {}), packed = Make(Letters(6, 1), {}, packed_options);
+  TrainRequest request;
+  request.options.learning_rate = 0.01;
+  request.options.local_steps = 3;
+  request.options.momentum = 0.5;
+  ModelState expected = plain->Initialize(1).value();
+  ModelStateSource start(expected);
+  ASSERT_NE(packed->streaming(), nullptr);
+  ASSERT_THAT(packed->streaming()->Train(request, start), IsOk());
+  ModelState trained(expected.spec);
+  ASSERT_THAT(ReadModel(packed->streaming()->trained(), &trained), IsOk());
+  ASSERT_THAT(plain->Train(request, &expected), IsOk());
+  EXPECT_TRUE(SameBits(trained, expected));
+}
+
 TEST(SpeechTrainer, MasksChangeWhatIsLearned) {
   SpeechTrainerOptions plain;
   plain.augment = false;
