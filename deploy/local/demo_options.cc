@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "client/train/packed_matrix.h"
 #include "client/train/partition.h"
 #include "common/base/status_macros.h"
 #include "deploy/local/flag_table.h"
@@ -19,6 +20,7 @@ FlagTable Flags(DemoOptions* o) {
       {"rounds", IntegerFlag(&o->rounds, 1, kMaxCount)},
       {"plan", TextFlag(&o->plan)},
       {"model", TextFlag(&o->model)},
+      {"weights", TextFlag(&o->weights)},
       {"data", TextFlag(&o->data)},
       {"partition", TextFlag(&o->partition)},
       {"samples", IntegerFlag(&o->samples, 0, kMaxSamples)},
@@ -35,6 +37,7 @@ FlagTable Flags(DemoOptions* o) {
 
 absl::Status CheckTogether(const DemoOptions& options) {
   TW_RETURN_IF_ERROR(InFlag("plan", ParsePlan(options.plan).status()));
+  TW_RETURN_IF_ERROR(InFlag("weights", WeightsRule::Parse(options.weights).status()));
   TW_RETURN_IF_ERROR(InFlag("partition", PartitionRule::Parse(options.partition).status()));
   if (options.samples != 0 && options.samples < options.clients) {
     return absl::InvalidArgumentError(absl::StrCat("--samples is ", options.samples, ", too few for ", options.clients,

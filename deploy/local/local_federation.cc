@@ -110,6 +110,8 @@ absl::Status LocalFederation::StartClient(const std::string& name, const TcpProx
                                       "classify",
                                       "--model",
                                       options_.model,
+                                      "--weights",
+                                      options_.weights,
                                       "--data",
                                       options_.data,
                                       "--state",

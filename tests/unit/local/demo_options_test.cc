@@ -65,6 +65,7 @@ TEST(DemoOptionsTest, AWrongArgumentIsNamedWithItsValueAndWhatIsAccepted) {
       {{"--out", ""}, "--out is '', must be not empty"},
       {{"--plan", "s1e9m7"}, "--plan"},
       {{"--partition", "striped"}, "--partition"},
+      {{"--weights", "light"}, "--weights 'light': use full, packed"},
       {{"--samples", "5"}, "--samples is 5, too few for 10 clients"},
       {{"--clients"}, "--clients needs a value"},
       {{"--colour", "red"}, "unknown flag '--colour'"},
