@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rounds without training: seconds, CPU, memory and bytes of server and clients, and what idle clients cost.
 
-Runs `./run bench federation` and `./run bench idle_clients` and puts their tables, with a peer's figures beside them, into
+Runs `./run bench federation`, `./run bench idle_clients` and the latter with `--tls`, and puts their tables, with a peer's figures beside them, into
 docs/results/communication.md. Takes about ten minutes; other work on the machine shows in the seconds.
 """
 import argparse
@@ -25,15 +25,16 @@ FLOWER = [
 ]
 
 
-def bench(name):
-  """The output of ./run bench NAME."""
-  if subprocess.run([os.path.join(TOP, 'run'), 'bench', name], cwd=TOP, check=False).returncode != 0:
+def bench(name, *arguments):
+  """The output of ./run bench NAME ARGUMENTS."""
+  command = [os.path.join(TOP, 'run'), 'bench', name, *arguments]
+  if subprocess.run(command, cwd=TOP, check=False).returncode != 0:
     sys.exit(f'./run bench {name} failed')
   with open(os.path.join(TOP, 'out', 'bench', f'{name}_bench.txt'), encoding='utf-8') as file:
     return file.read().strip()
 
 
-def page(federation, idle):
+def page(federation, idle, idle_tls):
   flower = '\n'.join('| ' + ' | '.join(row) + ' |' for row in FLOWER)
   return f'''# Communication in figures
 
@@ -56,13 +57,17 @@ The peer that users would pick, Flower, on such a machine, measured apart; it ke
 Each idle client has a connection of its own and a call that the server holds.
 
 {idle}
+
+The same with mutual TLS, a certificate for each client (`./run bench idle_clients --tls`):
+
+{idle_tls}
 '''
 
 
 def main():
   argparse.ArgumentParser(prog='./run experiment communication', description=__doc__,
                           formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-  text = page(bench('federation'), bench('idle_clients'))
+  text = page(bench('federation'), bench('idle_clients'), bench('idle_clients', '--tls'))
   with open(PAGE, 'w', encoding='utf-8') as file:
     file.write(text)
   print(f'written to {os.path.relpath(PAGE, TOP)}')

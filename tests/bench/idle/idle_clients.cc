@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/certificate_folder.h"
+#include "common/rpc/credentials.h"
 #include "thinwire/v1/federation.grpc.pb.h"
 
 namespace thinwire {
@@ -32,10 +34,12 @@ v1::JoinRequest Introduction(const std::string& id) {
 // One call after the other, each started by the answer to the one before, on gRPC's threads.
 class IdleClient {
  public:
-  IdleClient(const std::string& address, const std::string& id) : join_(Introduction(id)) {
+  IdleClient(const std::string& address, const std::string& id,
+             const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+      : join_(Introduction(id)) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
-    stub_ = v1::Federation::NewStub(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+    stub_ = v1::Federation::NewStub(grpc::CreateCustomChannel(address, credentials, arguments));
     await_.set_client_id(id);
   }
 
@@ -66,12 +70,27 @@ class IdleClient {
   v1::AwaitAssignmentResponse answer_;
 };
 
+[[noreturn]] void Fail(const absl::Status& status) {
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  std::_Exit(1);
+}
+
+std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const std::string& authority, const std::string& id) {
+  if (authority.empty()) return grpc::InsecureChannelCredentials();
+  const absl::StatusOr<CertificateFolder> folder = CertificateFolder::Open(authority);
+  if (!folder.ok()) Fail(folder.status());
+  const auto credentials = TlsChannelCredentials(folder->FilesOf(PeerRole::kClient, id), PeerRole::kClient);
+  if (!credentials.ok()) Fail(credentials.status());
+  return *credentials;
+}
+
 }  // namespace
 
-void RunIdleClients(const std::string& address, const std::string& prefix, int count) {
+void RunIdleClients(const std::string& address, const std::string& prefix, int count, const std::string& authority) {
   std::vector<std::unique_ptr<IdleClient>> clients;
   for (int i = 0; i < count; ++i) {
-    clients.push_back(std::make_unique<IdleClient>(address, absl::StrCat(prefix, i)));
+    const std::string id = absl::StrCat(prefix, i);
+    clients.push_back(std::make_unique<IdleClient>(address, id, CredentialsOf(authority, id)));
     clients.back()->Join();
   }
   for (;;) std::this_thread::sleep_for(std::chrono::hours(1));

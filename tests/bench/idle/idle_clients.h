@@ -7,9 +7,11 @@
 namespace thinwire {
 
 // Joins `count` evaluators named PREFIX0, PREFIX1, ... to the server at `address`, each over a connection of its own,
-// and lets each wait for work again and again, until the process is killed. Ends the process with 1, saying why, if a
+// and lets each wait for work again and again, until the process is killed. Certificates of their names come from the
+// folder `authority` (client/cli/certificate_folder.h); empty: plaintext. Ends the process with 1, saying why, if a
 // call fails.
-[[noreturn]] void RunIdleClients(const std::string& address, const std::string& prefix, int count);
+[[noreturn]] void RunIdleClients(const std::string& address, const std::string& prefix, int count,
+                                 const std::string& authority);
 
 }  // namespace thinwire
 

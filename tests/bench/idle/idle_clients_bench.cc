@@ -1,7 +1,9 @@
 // What clients cost that only wait: server memory, threads and descriptors for each, and whether a round among 16
 // others notices them. Prints one Markdown row per number of idle clients.
 //
-//   idle_clients_bench [IDLE ...]     default: 0 2000 10000
+//   idle_clients_bench [--tls] [IDLE ...]     default: 0 2000 10000; with --tls 0 2000
+//
+// --tls: mutual TLS, with a certificate for each client.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include "tests/bench/idle/idle_clients.h"
 #include "tests/testing/cluster.h"
 #include "tests/testing/temporary_directory.h"
+#include "tests/testing/test_authority.h"
 
 namespace thinwire {
 namespace {
@@ -56,15 +59,39 @@ std::string Config() {
                       "limits { evaluators: 1000000 }\n");
 }
 
-absl::StatusOr<std::vector<ChildProcess>> StartIdle(const Cluster& cluster, int idle) {
+// How many of `idle` clients process `i` holds, and the beginning of their names.
+int ShareOf(int idle, int i) { return idle / kProcesses + (i < idle % kProcesses ? 1 : 0); }
+std::string PrefixOf(int i) { return absl::StrCat("idle", i, "-"); }
+
+// An authority in `directory`, with certificates for everybody.
+absl::Status SetUpTls(const std::string& directory, int idle, Cluster* cluster) {
+  TestAuthority authority(directory);
+  authority.Server();
+  for (int i = 0; i < kActive; ++i) authority.Client(absl::StrCat("c", i));
+  for (int i = 0; i < kProcesses; ++i) {
+    for (int j = 0; j < ShareOf(idle, i); ++j) authority.Client(absl::StrCat(PrefixOf(i), j));
+  }
+  cluster->UseTls(authority.SecuritySection(), authority.Operator("bench"));
+  return absl::OkStatus();
+}
+
+std::vector<std::string> ActiveFlags(const std::string& authority, const std::string& id) {
+  std::vector<std::string> flags = {"--task=echo", "--echo-parameters=100000"};
+  if (authority.empty()) return flags;
+  const TlsFiles files = CertificateFolder::Open(authority)->FilesOf(PeerRole::kClient, id);
+  flags.insert(flags.end(), {"--ca=" + files.ca, "--cert=" + files.certificate, "--key=" + files.key});
+  return flags;
+}
+
+absl::StatusOr<std::vector<ChildProcess>> StartIdle(const Cluster& cluster, int idle, const std::string& authority) {
   std::vector<ChildProcess> processes;
   for (int i = 0; i < kProcesses; ++i) {
-    const int share = idle / kProcesses + (i < idle % kProcesses ? 1 : 0);
+    const int share = ShareOf(idle, i);
     if (share == 0) continue;
     ProcessSpec spec;
     spec.name = absl::StrCat("idle", i);
-    spec.command = {"/proc/self/exe", "--idle", cluster.federation_address(), absl::StrCat("idle", i, "-"),
-                    absl::StrCat(share)};
+    spec.command = {"/proc/self/exe",    "--idle", cluster.federation_address(), PrefixOf(i),
+                    absl::StrCat(share), authority};
     spec.log_path = cluster.Path(spec.name + ".log");
     TW_ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Start(spec));
     processes.push_back(std::move(process));
@@ -79,13 +106,16 @@ absl::Status StartTheRun(Cluster& cluster) {
   return status.ok() ? absl::OkStatus() : absl::InternalError(status.error_message());
 }
 
-absl::StatusOr<Result> Run(int idle) {
+absl::StatusOr<Result> Run(int idle, bool tls) {
   const TemporaryDirectory folder;
   Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
+  const std::string authority = tls ? folder.Path("authority") : "";
+  if (tls) TW_RETURN_IF_ERROR(SetUpTls(authority, idle, &cluster));
   TW_RETURN_IF_ERROR(cluster.StartServer(Config()));
   cluster.DialDirectly();
   for (int i = 0; i < kActive; ++i) {
-    TW_RETURN_IF_ERROR(cluster.StartClient(absl::StrCat("c", i), {"--task=echo", "--echo-parameters=100000"}).status());
+    const std::string id = absl::StrCat("c", i);
+    TW_RETURN_IF_ERROR(cluster.StartClient(id, ActiveFlags(authority, id)).status());
   }
   const auto ready = [](const v1::Status& now) {
     return now.trainers() == kActive && now.version() == 0 && now.round() == 1;
@@ -94,7 +124,7 @@ absl::StatusOr<Result> Run(int idle) {
 
   Result result;
   result.before = FootprintOf(cluster.server().pid());
-  TW_ASSIGN_OR_RETURN(const std::vector<ChildProcess> processes, StartIdle(cluster, idle));
+  TW_ASSIGN_OR_RETURN(const std::vector<ChildProcess> processes, StartIdle(cluster, idle, authority));
   const auto joined = [idle](const v1::Status& now) { return now.evaluators() == static_cast<uint32_t>(idle); };
   TW_RETURN_IF_ERROR(cluster.AwaitStatus(joined, absl::Minutes(5)).status());
   std::this_thread::sleep_for(std::chrono::seconds(2));  // their next calls come in
@@ -117,7 +147,11 @@ void PrintRow(int idle, const Result& result) {
   std::fflush(stdout);
 }
 
-int Main(const std::vector<std::string>& arguments) {
+int Main(std::vector<std::string> arguments) {
+  const bool tls = !arguments.empty() && arguments[0] == "--tls";
+  if (tls) arguments.erase(arguments.begin());
+  if (arguments.empty())
+    arguments = tls ? std::vector<std::string>{"0", "2000"} : std::vector<std::string>{"0", "2000", "10000"};
   std::printf(
       "| idle clients | server MB | kB each | server threads | s/round of %d others, 100k parameters |\n"
       "|---|---|---|---|---|\n",
@@ -128,7 +162,7 @@ int Main(const std::vector<std::string>& arguments) {
       std::fprintf(stderr, "idle_clients_bench: '%s' is not a number of clients\n", argument.c_str());
       return 2;
     }
-    const absl::StatusOr<Result> result = Run(idle);
+    const absl::StatusOr<Result> result = Run(idle, tls);
     if (!result.ok()) {
       std::fprintf(stderr, "idle_clients_bench: %d: %s\n", idle, result.status().ToString().c_str());
       return 1;
@@ -149,9 +183,8 @@ int main(int argc, char** argv) {
     setrlimit(RLIMIT_NOFILE, &files);
   }
   int share = 0;
-  if (arguments.size() == 4 && arguments[0] == "--idle" && absl::SimpleAtoi(arguments[3], &share)) {
-    thinwire::RunIdleClients(arguments[1], arguments[2], share);
+  if (arguments.size() == 5 && arguments[0] == "--idle" && absl::SimpleAtoi(arguments[3], &share)) {
+    thinwire::RunIdleClients(arguments[1], arguments[2], share, arguments[4]);
   }
-  if (arguments.empty()) arguments = {"0", "2000", "10000"};
   return thinwire::Main(arguments);
 }
