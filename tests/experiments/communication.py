@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Rounds without training: seconds, CPU, memory and bytes of server and clients, and what idle clients cost.
 
-Runs `./run bench federation`, `./run bench idle_clients` and the latter with `--tls`, and puts their tables, with a peer's figures beside them, into
-docs/results/communication.md. Takes about ten minutes; other work on the machine shows in the seconds.
+Runs `./run bench federation`, `./run bench idle_clients` and the latter with `--tls`, and puts their tables, with a
+peer's figures beside them, into docs/results/communication.md. Takes about ten minutes; other work on the machine shows
+in the seconds.
 """
 import argparse
 import os
