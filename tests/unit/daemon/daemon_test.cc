@@ -25,13 +25,13 @@ class DaemonTest : public testing::Test {
     flags_.insecure = true;
     WriteConfig("PLAN_PRESET_FP32");
   }
-  void WriteConfig(const std::string& preset) {
-    ASSERT_THAT(
-        WriteFileAtomically(flags_.config,
-                            absl::StrCat("run { rounds: 1 }\nmodel { from_client_seed: 1 }\nround { clients: 1 }\n",
-                                         "training { learning_rate: 0.1 }\nplan { preset: ", preset, " }\n",
-                                         "storage { directory: '", directory_.Path("unused"), "' }\n")),
-        IsOk());
+  void WriteConfig(const std::string& preset, int seed = 1) {
+    ASSERT_THAT(WriteFileAtomically(flags_.config,
+                                    absl::StrCat("run { rounds: 1 seed: ", seed,
+                                                 " }\nmodel { from_client_seed: 1 }\nround { clients: 1 }\n",
+                                                 "training { learning_rate: 0.1 }\nplan { preset: ", preset, " }\n",
+                                                 "storage { directory: '", directory_.Path("unused"), "' }\n")),
+                IsOk());
   }
   int Run() {
     const absl::StatusOr<ServerConfig> config = EffectiveConfiguration(flags_);
@@ -82,8 +82,14 @@ TEST_F(DaemonTest, ADirectoryThatIsAFileHasItsExitCode) {
 
 TEST_F(DaemonTest, AnotherRunsDirectoryIsAFaultOfTheConfiguration) {
   ASSERT_EQ(RunUntilItListens(), kExitOk);
-  WriteConfig("PLAN_PRESET_S1E3M7");
+  WriteConfig("PLAN_PRESET_FP32", /*seed=*/2);
   EXPECT_EQ(Run(), kExitUsage);
+}
+
+TEST_F(DaemonTest, APlanMayBeCorrectedBeforeThereAreWeights) {
+  ASSERT_EQ(RunUntilItListens(), kExitOk);
+  WriteConfig("PLAN_PRESET_S1E3M7");
+  EXPECT_EQ(RunUntilItListens(), kExitOk);
 }
 
 TEST_F(DaemonTest, AnAddressThatCannotBeBoundIsAFaultOfTheConfiguration) {
