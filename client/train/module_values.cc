@@ -12,7 +12,9 @@
 namespace thinwire {
 namespace {
 
-// What arrives in small floats is packed again without a change, since numbers of a format keep their codes.
+// Numbers of a format keep their codes, so what arrives with a power-of-two scale or none is packed again without a
+// change, whatever the key. Scales by absmax and corrections are chosen anew and may round a little, the same every
+// time.
 constexpr uint64_t kNoKey = 0;
 
 PackedFormat FormatOf(const CodecSpec& held, PackedFormat::Rounding rounding) {

@@ -27,7 +27,7 @@ size_t ScaleBytes(ScaleRule rule) {
   return rule == ScaleRule::kNone ? 0 : rule == ScaleRule::kPowerOfTwo ? 1 : sizeof(float);
 }
 
-constexpr int kBlockLog2 = 12;
+constexpr int kBlockLog2 = BlockOptions::kMaxGroupLog2;
 static_assert(size_t{1} << kBlockLog2 == PackedMatrix::kBlock);
 
 TW_TARGET_CLONES
@@ -50,9 +50,10 @@ constexpr size_t kBlockHalves = PackedMatrix::kBlock / 8;  // Philox blocks that
 
 absl::Status PackedFormat::Validate() const {
   TW_RETURN_IF_ERROR(CodecSpec::Float(format.exponent_bits, format.mantissa_bits, scale).Validate());
-  if (scale_group_log2 < 6 || scale_group_log2 > 12) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a scale is shared by 2^", scale_group_log2, " values, must be by 2^6 to 2^12"));
+  if (scale_group_log2 < BlockOptions::kMinGroupLog2 || scale_group_log2 > BlockOptions::kMaxGroupLog2) {
+    return absl::InvalidArgumentError(absl::StrCat("a scale is shared by 2^", scale_group_log2,
+                                                   " values, must be by 2^", BlockOptions::kMinGroupLog2, " to 2^",
+                                                   BlockOptions::kMaxGroupLog2));
   }
   if (correction && rounding == Rounding::kStochastic) {
     return absl::InvalidArgumentError(

@@ -20,7 +20,7 @@ namespace thinwire {
 struct PackedFormat {
   FloatFormat format{3, 7};  // S1E8M23 holds every value as it is
   ScaleRule scale = ScaleRule::kPowerOfTwo;
-  int scale_group_log2 = 12;  // 2^this values share a scale: 6 (64) to 12 (4,096, a block)
+  int scale_group_log2 = BlockOptions::kMaxGroupLog2;  // 2^this values share a scale: 6 (64) to 12 (4,096, a block)
   enum class Rounding { kNearestEven, kTruncate, kStochastic } rounding = Rounding::kStochastic;
   // Least-squares slope and offset of each block (the paper's per-variable transformation). Not with stochastic
   // rounding: its noise makes the fitted slope smaller than 1, and step after step that would shrink the weights.
@@ -61,6 +61,8 @@ class PackedMatrix {
   bool IsExact(size_t block) const { return !exact_.empty() && exact_[block]; }
   void Decode(size_t block, absl::Span<float> out) const;
   absl::Status Encode(size_t block, absl::Span<const float> values, uint64_t key);
+  float ScaleOf(size_t group) const;
+  void SetScale(size_t group, float scale);
   float ChooseScale(size_t group, absl::Span<const float> values);
   void DivideByScales(size_t block, absl::Span<const float> values, float* out);
   void FitTransform(size_t block, absl::Span<const float> values);
@@ -70,9 +72,6 @@ class PackedMatrix {
   std::vector<bool> exact_;
   std::vector<uint64_t> starts_;  // of each block in bytes_, and the end
   std::vector<uint8_t> bytes_;
-  float ScaleOf(size_t group) const;
-  void SetScale(size_t group, float scale);
-
   std::vector<uint8_t> scales_;   // of each group: an exponent of two in a byte, an FP32 number, or nothing
   std::vector<Line> transforms_;  // of each block, empty without correction: value = line(scale * number of the code)
 };
