@@ -5,8 +5,10 @@
 #include <cmath>
 #include <ctime>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,7 +25,7 @@ namespace thinwire {
 namespace {
 
 struct Flags {
-  std::string data, model = "conformer-xs", out, start, partition = "iid", shard = "0/1", transcripts;
+  std::string data, model = "conformer-xs", out, start, partition = "iid", shard = "0/1", without, transcripts;
   uint64_t epochs = 30, warm_up = 2, batch = 16, rate_millionths = 1500, decay_thousandths = 10, seed = 1, every = 5;
   uint64_t mel = 40, stack = 1, dropout_percent = 10, beam = 1;
   bool sgd = false, no_masks = false, help = false;
@@ -37,6 +39,7 @@ std::vector<CommandLineFlag> FlagsOf(Flags* flags) {
           {"--transcripts", "FILE", &flags->transcripts, "what the model writes for each test recording, as TSV"},
           {"--partition", "RULE", &flags->partition, "iid or speaker, for --shard"},
           {"--shard", "I/N", &flags->shard, "trains on this part of the training set only"},
+          {"--without", "I/N", &flags->without, "trains on all but this part"},
           {"--epochs", "N", &flags->epochs, "over the training set; 0: only evaluates", 0, 10'000},
           {"--warm-up", "N", &flags->warm_up, "epochs in which the learning rate rises; then it falls as a cosine", 0,
            10'000},
@@ -54,14 +57,29 @@ std::vector<CommandLineFlag> FlagsOf(Flags* flags) {
           {"--help", "", &flags->help, "prints this"}};
 }
 
+// One shard, or all but one.
+absl::StatusOr<SpeechData> LoadTrainingData(const Flags& flags, LocalSpeechOptions options) {
+  TW_ASSIGN_OR_RETURN(options.shard, Shard::Parse(flags.shard));
+  if (flags.without.empty()) return LoadSpeechShard(options);
+  TW_ASSIGN_OR_RETURN(const Shard without, Shard::Parse(flags.without));
+  SpeechData all;
+  for (options.shard = {0, without.count}; options.shard.index < without.count; ++options.shard.index) {
+    if (options.shard.index == without.index) continue;
+    TW_ASSIGN_OR_RETURN(SpeechData part, LoadSpeechShard(options));
+    all.width = part.width;
+    std::move(part.samples.begin(), part.samples.end(), std::back_inserter(all.samples));
+    all.skipped.Merge(part.skipped);
+  }
+  return all;
+}
+
 absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeTrainer(const Flags& flags) {
   LocalSpeechOptions data;
   data.index = flags.data;
   data.rules.mel.filters = static_cast<uint32_t>(flags.mel);
   data.rules.stack = static_cast<uint32_t>(flags.stack);
   TW_ASSIGN_OR_RETURN(data.rule, PartitionRule::Parse(flags.partition));
-  TW_ASSIGN_OR_RETURN(data.shard, Shard::Parse(flags.shard));
-  TW_ASSIGN_OR_RETURN(SpeechData train, LoadSpeechShard(data));
+  TW_ASSIGN_OR_RETURN(SpeechData train, LoadTrainingData(flags, data));
   TW_ASSIGN_OR_RETURN(SpeechData test, LoadSpeechTestSet(data));
   for (const SpeechData* each : {&train, &test}) {
     const size_t all = each->samples.size() + each->skipped.count;
