@@ -11,6 +11,16 @@ absl::Status Dataset::Check() const {
                                                    shape.width, " need ", size() * shape.values(), " bytes (> 0), got ",
                                                    images.size()));
   }
+  if (!channels.empty() && channels.size() != shape.channels) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(channels.size(), " scales for images of ", shape.channels, " channels; give one each"));
+  }
+  for (const ChannelScale& scale : channels) {
+    if (!(scale.deviation > 0)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a channel's deviation is ", scale.deviation, ", it must be above 0"));
+    }
+  }
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= classes) {
       return absl::InvalidArgumentError(

@@ -23,9 +23,18 @@ struct ImageShape {
   friend bool operator!=(const ImageShape& a, const ImageShape& b) { return !(a == b); }
 };
 
+// Of values in [0, 1]: a model sees (value - mean) / deviation.
+struct ChannelScale {
+  float mean = 0;
+  float deviation = 1;  // above 0
+};
+
 // Thread-compatible.
 struct Dataset {
   ImageShape shape;
+  std::vector<ChannelScale> channels;  // one each; empty: values as they are
+  // Whether they show the same when mirrored and moved a little, so that one trains with such copies (augment.h).
+  bool photographs = false;
   // Labels are 0..classes-1. Of the whole data set, so that clients with different shards build the same model.
   uint32_t classes = 0;
   std::vector<uint8_t> images;  // size() * shape.values(), image after image, each [channels, height, width]
@@ -33,7 +42,7 @@ struct Dataset {
 
   size_t size() const { return labels.size(); }
   bool empty() const { return labels.empty(); }
-  // INVALID_ARGUMENT unless the sizes agree and every label is below `classes`.
+  // INVALID_ARGUMENT unless the sizes agree, every label is below `classes` and every deviation above 0.
   absl::Status Check() const;
 };
 

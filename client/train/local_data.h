@@ -1,4 +1,4 @@
-// A client's own data: IDX files in a folder, of which only the client's shard is kept in memory.
+// A client's own data: image files in a folder, of which only the client's shard is kept in memory.
 #ifndef THINWIRE_CLIENT_TRAIN_LOCAL_DATA_H_
 #define THINWIRE_CLIENT_TRAIN_LOCAL_DATA_H_
 
@@ -22,11 +22,10 @@ struct LocalDataOptions {
   uint64_t samples = 0;  // of all clients together, before the partition; 0 = all
 };
 
-// The shard of the training set: FOLDER/train-images-idx3-ubyte and train-labels-idx1-ubyte, each with or without .gz
-// (idx4 for images with channels). NOT_FOUND naming the folder and the names looked for; else as idx_file.h.
+// The shard of the training set that lies in the folder: IDX files or CIFAR-10's (image_folder.h), with its errors.
 absl::StatusOr<Dataset> LoadTrainingShard(const LocalDataOptions& options);
 
-// The whole test set: FOLDER/t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte.
+// The whole test set.
 absl::StatusOr<Dataset> LoadTestSet(const std::string& folder);
 
 }  // namespace thinwire

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "client/train/image_folder.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
@@ -32,10 +33,8 @@ absl::Status CheckMachine(const DemoOptions& options, const std::string& program
     const std::string path = JoinPath(programs, program);
     if (!FileExists(path)) return absl::NotFoundError(absl::StrCat(path, " is not there: ./run build makes it"));
   }
-  const std::string images = JoinPath(options.data, "train-images-idx3-ubyte");
-  if (FileExists(images) || FileExists(images + ".gz")) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat(images, "[.gz] is not there: install the package dataset-fashion-mnist, or ",
-                                          "name a folder with IDX files by --data"));
+  // Here, where it is one message and not one in each client's log.
+  return FindImageFiles(options.data, ImageSet::kTraining).status();
 }
 
 bool IsFinal(const v1::Status& status) {
