@@ -8,7 +8,7 @@ ClientTask ClassifyTask(const ClassifierFactory& make_classifier) {
   task.name = "classify";
   task.help = "images, with LibTorch";
   task.flags = {
-      {"--model", "NAME", &flags->model, "mlp, cnn or m22-cnn"},
+      {"--model", "NAME", &flags->model, "mlp, cnn, cifar-cnn, resnet9 or resnet9-narrow"},
       {"--data", "DIR", &flags->data, "folder with four IDX files of the MNIST form, .gz or not"},
       {"--partition", "RULE", &flags->partition, "how samples are dealt out: iid, dirichlet:ALPHA, label:K"},
       {"--shard", "I/N", &flags->shard, "this client's part of the deal, 0/N to (N-1)/N"},

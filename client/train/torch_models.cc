@@ -72,9 +72,9 @@ class Cnn : public ImageModel {
 
 // The network of M22 (arXiv 2301.09269), after its authors' Keras code: order ReLU, BatchNorm; Keras' BatchNorm
 // defaults (momentum 0.99, which is 0.01 here, and epsilon 0.001).
-class M22Cnn : public ImageModel {
+class CifarCnn : public ImageModel {
  public:
-  M22Cnn(const ModelInput& input, const Keeper& keeper) {
+  CifarCnn(const ModelInput& input, const Keeper& keeper) {
     int64_t channels = input.shape.channels;
     for (size_t i = 0; i < kLayers; ++i) {
       const int64_t width = kWidths[i];
@@ -115,6 +115,57 @@ class M22Cnn : public ImageModel {
   ModelRandom random_;
 };
 
+// ResNet-9 of FetchSGD's experiments (Rothchild et al. 2020), after their code without normalisation: no biases, logits
+// times an eighth, and for `width` 64 the 6,568,640 parameters that later papers name. Here GroupNorm without scale and
+// shift, which has no parameters, follows each convolution: it trains where the bare network needs a warm-up, and
+// unlike BatchNorm it needs nothing of other samples, of which a client may have few.
+class ResNet9 : public ImageModel {
+ public:
+  ResNet9(const ModelInput& input, const Keeper& keeper, int64_t width)
+      : prep_(Conv("prep", keeper, input.shape.channels, width)),
+        layer1_(Conv("layer1", keeper, width, 2 * width)),
+        res1a_(Conv("res1a", keeper, 2 * width, 2 * width)),
+        res1b_(Conv("res1b", keeper, 2 * width, 2 * width)),
+        layer2_(Conv("layer2", keeper, 2 * width, 4 * width)),
+        layer3_(Conv("layer3", keeper, 4 * width, 8 * width)),
+        res3a_(Conv("res3a", keeper, 8 * width, 8 * width)),
+        res3b_(Conv("res3b", keeper, 8 * width, 8 * width)),
+        linear_(register_module("linear", std::make_shared<LinearLayer>(keeper, 8 * width, input.classes, false))) {}
+
+  at::Tensor Forward(const at::Tensor& images) override {
+    at::Tensor x = Block(prep_, ChannelsLast(images));
+    x = at::max_pool2d(Block(layer1_, x), 2);
+    x = x + Block(res1b_, Block(res1a_, x));
+    x = at::max_pool2d(Block(layer2_, x), 2);
+    x = at::max_pool2d(Block(layer3_, x), 2);
+    x = x + Block(res3b_, Block(res3a_, x));
+    x = at::max_pool2d(x, {x.size(2), x.size(3)}).flatten(1);
+    return (*linear_)(x)*kLogitScale;
+  }
+
+ private:
+  using Layer = std::shared_ptr<ConvolutionLayer>;
+  static constexpr double kLogitScale = 0.125;
+  static constexpr int64_t kChannelsPerGroup = 16;
+
+  Layer Conv(const std::string& name, const Keeper& keeper, int64_t in, int64_t out) {
+    const ConvolutionShape same{{1, 1}, {1, 1}, 1};
+    return register_module(name, std::make_shared<ConvolutionLayer>(keeper, in, out, 3, same, /*with_bias=*/false));
+  }
+  static at::Tensor Block(const Layer& layer, const at::Tensor& x) {
+    const at::Tensor y = (*layer)(x);
+    return at::relu(at::group_norm(y, y.size(1) / kChannelsPerGroup));
+  }
+
+  const Layer prep_, layer1_, res1a_, res1b_, layer2_, layer3_, res3a_, res3b_;
+  const std::shared_ptr<LinearLayer> linear_;
+};
+
+template <int64_t width>
+std::shared_ptr<ImageModel> MakeResNet9(const ModelInput& input, const Keeper& keeper) {
+  return std::make_shared<ResNet9>(input, keeper, width);
+}
+
 struct Architecture {
   uint32_t min_side;  // of an image
   std::shared_ptr<ImageModel> (*make)(const ModelInput&, const Keeper&);
@@ -127,9 +178,11 @@ std::shared_ptr<ImageModel> Make(const ModelInput& input, const Keeper& keeper) 
 
 const std::map<std::string, Architecture>& Architectures() {
   static const auto* const table = new std::map<std::string, Architecture>{
+      {"cifar-cnn", {8, &Make<CifarCnn>}},
       {"cnn", {4, &Make<Cnn>}},
-      {"m22-cnn", {8, &Make<M22Cnn>}},
       {"mlp", {1, &Make<Mlp>}},
+      {"resnet9", {8, &MakeResNet9<64>}},
+      {"resnet9-narrow", {8, &MakeResNet9<16>}},
   };
   return *table;
 }

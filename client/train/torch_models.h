@@ -23,7 +23,7 @@ struct ModelInput {
 
 class ImageModel : public torch::nn::Module {
  public:
-  // [n, channels, height, width] in [0, 1] -> [n, classes] logits.
+  // [n, channels, height, width] -> [n, classes] logits.
   virtual at::Tensor Forward(const at::Tensor& images) = 0;
   // Fewest samples in a training batch: 2 where a layer takes statistics over the batch alone.
   virtual size_t min_batch() const { return 1; }

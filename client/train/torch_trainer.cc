@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/train/augment.h"
 #include "client/train/batch_order.h"
 #include "client/train/model_init.h"
 #include "client/train/packed_matrices.h"
@@ -25,17 +26,48 @@ namespace {
 struct TensorData {
   Dataset bytes;
   at::Tensor images, labels;
+  at::Tensor mean, deviation;  // [channels, 1, 1]; undefined where values are taken as they are
 
   TensorData(Dataset data, const at::Device& device) : bytes(std::move(data)) {
-    const auto n = static_cast<int64_t>(bytes.size());
-    const ImageShape& shape = bytes.shape;
-    images = at::from_blob(bytes.images.data(), {n, shape.channels, shape.height, shape.width}, at::kByte).to(device);
-    labels = at::from_blob(bytes.labels.data(), {n}, at::kByte).to(device);
+    images = Bytes(bytes.images, static_cast<int64_t>(bytes.size())).to(device);
+    labels = at::from_blob(bytes.labels.data(), {static_cast<int64_t>(bytes.size())}, at::kByte).to(device);
+    if (bytes.channels.empty()) return;
+    const auto channels = static_cast<int64_t>(bytes.channels.size());
+    mean = at::empty({channels, 1, 1});
+    deviation = at::empty({channels, 1, 1});
+    for (int64_t i = 0; i < channels; ++i) {
+      mean.data_ptr<float>()[i] = bytes.channels[static_cast<size_t>(i)].mean;
+      deviation.data_ptr<float>()[i] = bytes.channels[static_cast<size_t>(i)].deviation;
+    }
+    mean = mean.to(device);
+    deviation = deviation.to(device);
   }
   TensorData(const TensorData&) = delete;
   TensorData& operator=(const TensorData&) = delete;
 
-  static at::Tensor Input(const at::Tensor& images) { return images.to(at::kFloat).div_(255); }
+  // What a model is given.
+  at::Tensor Input(const at::Tensor& some) const {
+    const at::Tensor input = some.to(at::kFloat).div_(255);
+    return mean.defined() ? input.sub_(mean).div_(deviation) : input;
+  }
+
+  // Random copies of these samples.
+  at::Tensor Augmented(absl::Span<const int64_t> samples, uint64_t seed) const {
+    const size_t size = bytes.shape.values();
+    std::vector<uint8_t> copies(samples.size() * size);
+    for (size_t i = 0; i < samples.size(); ++i) {
+      const auto image = absl::MakeConstSpan(bytes.images).subspan(static_cast<size_t>(samples[i]) * size, size);
+      FlipAndCrop(bytes.shape, DeriveKey({seed, i}), image, absl::MakeSpan(copies).subspan(i * size, size));
+    }
+    return Bytes(copies, static_cast<int64_t>(samples.size())).clone().to(images.device());
+  }
+
+ private:
+  // A view of them.
+  at::Tensor Bytes(std::vector<uint8_t>& values, int64_t n) const {
+    const ImageShape& shape = bytes.shape;
+    return at::from_blob(values.data(), {n, shape.channels, shape.height, shape.width}, at::kByte);
+  }
 };
 
 class TorchTrainer : public ImageTrainer, public StreamingTrainer {
@@ -97,7 +129,7 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
   absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights& held) override {
     if (test_.bytes.empty()) {
       return absl::FailedPreconditionError(
-          "this client has no test data, so it cannot evaluate; give it a data folder with t10k files");
+          "this client has no test data, so it cannot evaluate; give it a data folder with a test set");
     }
     return CatchTorch("evaluating", [&] { return EvaluateAll(model, held); });
   }
@@ -120,17 +152,22 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
   absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, BlockSource& start) {
     network_->Seed(DeriveKey({request.seed, KeyWord("dropout")}));
     BatchOrder order(train_->bytes.size(), request.options.batch_size, network_->min_batch(), request.seed);
-    TW_ASSIGN_OR_RETURN(const double loss, round_.Train(
-                                               request, StepsOf(request.options, order.batches_per_epoch()),
-                                               [&] { return LossOf(order.Next()); }, start));
+    uint64_t step = 0;
+    const auto loss_of_next = [&] {
+      return LossOf(order.Next(), DeriveKey({request.seed, KeyWord("augment"), step++}));
+    };
+    TW_ASSIGN_OR_RETURN(const double loss, round_.Train(request, StepsOf(request.options, order.batches_per_epoch()),
+                                                        loss_of_next, start));
     return TrainResult{train_->bytes.size(), loss};
   }
 
-  at::Tensor LossOf(absl::Span<const int64_t> samples) {
+  at::Tensor LossOf(absl::Span<const int64_t> samples, uint64_t seed) {
     const at::Tensor index =
         at::from_blob(const_cast<int64_t*>(samples.data()), {static_cast<int64_t>(samples.size())}, at::kLong)
             .to(train_->labels.device());
-    const at::Tensor logits = network_->Forward(TensorData::Input(train_->images.index_select(0, index)));
+    const at::Tensor images = ShallAugment(options_.augment, train_->bytes) ? train_->Augmented(samples, seed)
+                                                                            : train_->images.index_select(0, index);
+    const at::Tensor logits = network_->Forward(train_->Input(images));
     return at::cross_entropy_loss(logits, train_->labels.index_select(0, index).to(at::kLong));
   }
 
@@ -142,7 +179,7 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
     int64_t right = 0;
     for (int64_t first = 0; first < n; first += options_.evaluation_batch) {
       const int64_t last = std::min<int64_t>(n, first + options_.evaluation_batch);
-      const at::Tensor logits = network_->Forward(TensorData::Input(test_.images.slice(0, first, last)));
+      const at::Tensor logits = network_->Forward(test_.Input(test_.images.slice(0, first, last)));
       const at::Tensor labels = test_.labels.slice(0, first, last).to(at::kLong);
       loss += at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).item<double>();
       right += logits.argmax(1).eq(labels).sum().item<int64_t>();

@@ -9,14 +9,16 @@
 
 #include "absl/status/statusor.h"
 #include "client/session/trainer.h"
+#include "client/train/augment.h"
 #include "client/train/dataset.h"
 #include "client/train/packed_matrix.h"
 
 namespace thinwire {
 
 struct TorchTrainerOptions {
-  std::string model = "cnn";   // one of TorchModelNames()
-  std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
+  std::string model = "cnn";                 // one of TorchModelNames()
+  std::string device = "cpu";                // "cpu", "cuda" or "cuda:N"
+  AugmentRule augment = AugmentRule::kAuto;  // while training
   // Packed: matrices are held in the small floats that the plan's downlink codes them in, and expanded one at a time;
   // models come and go through Trainer::streaming(). On the CPU, with SGD.
   WeightsRule weights;
@@ -25,10 +27,13 @@ struct TorchTrainerOptions {
 };
 
 // Names that `TorchTrainerOptions::model` may have, sorted:
-//   mlp      two hidden layers of 200 (199,210 parameters on 28x28 and 10 classes)
-//   cnn      two 5x5 convolutions, one hidden layer of 64 (114,314 parameters on 28x28 and 10 classes)
-//   m22-cnn  six 3x3 convolutions with BatchNorm and dropout (551,722 parameters on 3x32x32 and 10 classes, besides
-//            1,152 BatchNorm statistics and seven counters)
+//   mlp             two hidden layers of 200 (199,210 parameters on 28x28 and 10 classes)
+//   cnn             two 5x5 convolutions, one hidden layer of 64 (114,314 parameters on 28x28 and 10 classes)
+// and, with parameters counted on 3x32x32 and 10 classes:
+//   cifar-cnn       six 3x3 convolutions with BatchNorm and dropout: 552,874 numbers, of which 551,722 are trained and
+//                   1,152 are statistics of BatchNorm, besides its seven counters
+//   resnet9         eight 3x3 convolutions and two residuals: 6,568,640 parameters
+//   resnet9-narrow  the same with a quarter of the channels: 411,824 parameters
 std::vector<std::string> TorchModelNames();
 
 // Its training data can be replaced between calls: for a simulator, whose clients take turns at one model in memory.
@@ -40,7 +45,7 @@ class ImageTrainer : public Trainer {
 };
 
 // A trainer whose model fits the data: `train` for the role of trainer, `test` for the role of evaluator; either may be
-// empty, if not both. Inputs are scaled to [0, 1]; the loss is cross entropy.
+// empty, if not both. Inputs are scaled to [0, 1], then by the data's channel scales; the loss is cross entropy.
 //
 // Its model lists the parameters, then the buffers, each in the order and by the names of PyTorch's named_parameters
 // and named_buffers. Initialize gives the same weights with every LibTorch. Train on the CPU with one thread gives the

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "client/train/torch_trainer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -48,7 +49,7 @@ absl::StatusOr<ModelState> TrainStreaming(Trainer& trainer, const TrainRequest& 
 }
 
 std::string NameOf(const testing::TestParamInfo<std::string>& model) {
-  return model.param == "m22-cnn" ? "m22" : model.param;
+  return absl::StrReplaceAll(model.param, {{"-", "_"}});
 }
 
 class PackedTrainer : public testing::TestWithParam<std::string> {};
@@ -65,7 +66,7 @@ TEST_P(PackedTrainer, LeavesTheBitsOfAPlainTrainerAtFullWidth) {
   EXPECT_EQ(trained.ints, expected.ints);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, PackedTrainer, testing::Values("mlp", "cnn", "m22-cnn"), NameOf);
+INSTANTIATE_TEST_SUITE_P(Models, PackedTrainer, testing::Values("mlp", "cnn", "cifar-cnn", "resnet9-narrow"), NameOf);
 
 // Not with BatchNorm and dropout, where a bit more or less soon leads elsewhere.
 TEST(PackedTrainerTest, ReturnsNumbersNearThePlainOnesWithElevenBits) {

@@ -21,7 +21,9 @@ uint64_t CountOf(const ModelSpec& spec, DataType dtype, TensorRole role) {
   return count;
 }
 
-TEST(TorchModels, AreListedByName) { EXPECT_THAT(TorchModelNames(), ElementsAre("cnn", "m22-cnn", "mlp")); }
+TEST(TorchModels, AreListedByName) {
+  EXPECT_THAT(TorchModelNames(), ElementsAre("cifar-cnn", "cnn", "mlp", "resnet9", "resnet9-narrow"));
+}
 
 TEST(TorchModels, MlpHas199210Parameters) {
   const ModelSpec spec = SpecFor("mlp", {1, 28, 28});
@@ -41,12 +43,25 @@ TEST(TorchModels, CnnHas114314ParametersUnderPyTorchsNames) {
   EXPECT_THAT(spec.tensors()[4].shape, ElementsAre(64, 1568));
 }
 
-TEST(TorchModels, M22CnnHas552874NumbersAndSevenCounters) {
-  const ModelSpec spec = SpecFor("m22-cnn", {3, 32, 32});
+TEST(TorchModels, CifarCnnHas552874NumbersAndSevenCounters) {
+  const ModelSpec spec = SpecFor("cifar-cnn", {3, 32, 32});
   EXPECT_EQ(CountOf(spec, DataType::kFloat32, TensorRole::kTrainable), 551722u);
   EXPECT_EQ(CountOf(spec, DataType::kFloat32, TensorRole::kBuffer), 1152u);
   EXPECT_EQ(CountOf(spec, DataType::kInt64, TensorRole::kBuffer), 7u);
   EXPECT_EQ(spec.count(TensorRole::kFrozen), 0u);
+}
+
+// Eight convolutions and a linear layer, and nothing else.
+TEST(TorchModels, ResNet9Has6568640ParametersAndTheNarrowOne411824) {
+  const ModelSpec wide = SpecFor("resnet9", {3, 32, 32}), narrow = SpecFor("resnet9-narrow", {3, 32, 32});
+  for (const ModelSpec* spec : {&wide, &narrow}) EXPECT_EQ(spec->tensors().size(), 9u);
+  EXPECT_EQ(wide.count(TensorRole::kTrainable), 6568640u);
+  EXPECT_EQ(wide.total_count(), 6568640u);
+  EXPECT_EQ(narrow.count(TensorRole::kTrainable), 411824u);
+  EXPECT_EQ(narrow.total_count(), 411824u);
+  EXPECT_THAT(wide.tensors()[0].shape, ElementsAre(64, 3, 3, 3));
+  EXPECT_EQ(wide.tensors()[8].name, "linear.weight");
+  EXPECT_THAT(wide.tensors()[8].shape, ElementsAre(10, 512));
 }
 
 TEST(TorchModels, FitOtherShapesAndNumbersOfClasses) {
@@ -64,12 +79,13 @@ TEST(TorchModels, UnknownNamesAreRefusedWithTheList) {
   options.model = "resnet";
   const absl::Status status = MakeTorchTrainer(options, StripedImages(4, {1, 8, 8}, 2), {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("no model 'resnet'; choose one of: cnn, m22-cnn, mlp"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("no model 'resnet'; choose one of: cifar-cnn, cnn, mlp, resnet9, resnet9-narrow"));
 }
 
 TEST(TorchModels, ImagesTooSmallAreRefused) {
   TorchTrainerOptions options;
-  options.model = "m22-cnn";
+  options.model = "cifar-cnn";
   const absl::Status status = MakeTorchTrainer(options, StripedImages(4, {1, 8, 7}, 2), {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("at least 8x8, the data has 8x7"));
@@ -78,7 +94,7 @@ TEST(TorchModels, ImagesTooSmallAreRefused) {
 // Seven BatchNorms count their batches; statistics move while training and not while evaluating.
 TEST(TorchModels, BuffersTravelWithTheState) {
   const Dataset data = StripedImages(8, {1, 8, 8}, 2);
-  const auto trainer = MakeTrainer("m22-cnn", data, data);
+  const auto trainer = MakeTrainer("cifar-cnn", data, data);
   ModelState state = trainer->Initialize(1).value();
   const ModelState start = state;
   TrainRequest request = Request(0, 3);

@@ -52,7 +52,7 @@ TEST_P(TorchStateTest, EveryTensorOfTheModuleIsListedOnceByItsName) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, TorchStateTest, ::testing::Values("mlp", "cnn", "m22-cnn"));
+INSTANTIATE_TEST_SUITE_P(Models, TorchStateTest, ::testing::Values("mlp", "cnn", "cifar-cnn", "resnet9-narrow"));
 
 TEST(TorchState, ParametersWithoutGradientAreFrozen) {
   const auto model = MakeImageModel("mlp", {{1, 2, 2}, 2}, std::make_shared<PlainMatrices>()).value();

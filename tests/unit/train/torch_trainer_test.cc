@@ -24,7 +24,7 @@ TEST(TorchTrainer, InitialWeightsDependOnTheSeedAlone) {
 }
 
 TEST(TorchTrainer, InitialWeightsDoNotDependOnWhatWasTrainedBefore) {
-  const auto trainer = MakeTrainer("m22-cnn", StripedImages(10, kSmall, 2));
+  const auto trainer = MakeTrainer("cifar-cnn", StripedImages(10, kSmall, 2));
   const ModelState before = trainer->Initialize(1).value();
   ModelState state = before;
   ASSERT_TRUE(trainer->Train(Request(0.1, 2), &state).ok());
@@ -32,7 +32,7 @@ TEST(TorchTrainer, InitialWeightsDoNotDependOnWhatWasTrainedBefore) {
 }
 
 TEST(TorchTrainer, SameSeedGivesSameBitsAndAnotherSeedDoesNot) {
-  for (const char* model : {"mlp", "cnn", "m22-cnn"}) {
+  for (const char* model : {"mlp", "cnn", "cifar-cnn", "resnet9-narrow"}) {
     const auto trainer = MakeTrainer(model, StripedImages(40, kSmall, 2));
     const auto other = MakeTrainer(model, StripedImages(40, kSmall, 2));
     const ModelState start = trainer->Initialize(1).value();
@@ -47,9 +47,73 @@ TEST(TorchTrainer, SameSeedGivesSameBitsAndAnotherSeedDoesNot) {
   }
 }
 
+// 3x8x8 as CIFAR-10's loader leaves them.
+Dataset Photographs(size_t size, uint64_t seed = 1) {
+  Dataset data = StripedImages(size, {3, 8, 8}, 2, seed);
+  data.photographs = true;
+  data.channels = {{0.5f, 0.25f}, {0.4f, 0.2f}, {0.3f, 0.125f}};
+  return data;
+}
+
+std::unique_ptr<ImageTrainer> MakeMlp(AugmentRule augment, Dataset train, Dataset test = {}) {
+  TorchTrainerOptions options;
+  options.model = "mlp";
+  options.augment = augment;
+  return MakeTorchTrainer(options, std::move(train), std::move(test)).value();
+}
+
+ModelState Trained(AugmentRule augment, const Dataset& data, uint64_t seed) {
+  const auto trainer = MakeMlp(augment, data);
+  ModelState state = trainer->Initialize(1).value();
+  EXPECT_TRUE(trainer->Train(Request(0.05, 3, seed), &state).ok());
+  return state;
+}
+
+TEST(TorchTrainer, AugmentsPhotographsUnlessToldOtherwise) {
+  const Dataset photographs = Photographs(16);
+  Dataset others = photographs;
+  others.photographs = false;
+  const ModelState plain = Trained(AugmentRule::kNone, photographs, 7);
+  EXPECT_FALSE(SameBits(Trained(AugmentRule::kAuto, photographs, 7), plain));
+  EXPECT_TRUE(SameBits(Trained(AugmentRule::kAuto, others, 7), plain));
+  EXPECT_TRUE(SameBits(Trained(AugmentRule::kAuto, photographs, 7), Trained(AugmentRule::kFlipCrop, others, 7)));
+}
+
+TEST(TorchTrainer, AugmentationFollowsTheSeedOfTheRequest) {
+  // One black image but for one pixel: order does not matter, and without augmentation the seed neither.
+  Dataset data = Photographs(1);
+  std::fill(data.images.begin(), data.images.end(), uint8_t{0});
+  data.images[27] = 255;
+  const ModelState once = Trained(AugmentRule::kFlipCrop, data, 7);
+  EXPECT_TRUE(SameBits(once, Trained(AugmentRule::kFlipCrop, data, 7)));
+  EXPECT_FALSE(SameBits(once, Trained(AugmentRule::kFlipCrop, data, 8)));
+  EXPECT_TRUE(SameBits(Trained(AugmentRule::kNone, data, 7), Trained(AugmentRule::kNone, data, 8)));
+}
+
+// A linear model on images whose channels lie far apart sees them as (value - mean) / deviation.
+TEST(TorchTrainer, ScalesChannelsByWhatTheDataSay) {
+  Dataset scaled = Photographs(20), unit = scaled;
+  unit.channels = {{0.5f, 0.25f}, {0.4f, 0.2f}, {0.3f, 0.125f}};
+  for (ChannelScale& channel : unit.channels) channel = {0, 1};
+  Dataset bare = unit;
+  bare.channels.clear();
+  const auto loss_of = [](const Dataset& test) {
+    const auto trainer = MakeMlp(AugmentRule::kNone, {}, test);
+    return trainer->Evaluate(trainer->Initialize(1).value())->loss;
+  };
+  EXPECT_EQ(loss_of(unit), loss_of(bare));
+  EXPECT_NE(loss_of(scaled), loss_of(bare));
+  // All pixels at their channel's mean: the first layer sees zeros, whatever the means are.
+  for (size_t i = 0; i < scaled.images.size(); ++i)
+    scaled.images[i] = i / 64 % 3 == 0 ? 51 : i / 64 % 3 == 1 ? 102 : 204;
+  scaled.channels = {{0.2f, 0.25f}, {0.4f, 0.2f}, {0.8f, 0.125f}};
+  bare.images.assign(bare.images.size(), 0);
+  EXPECT_NEAR(loss_of(scaled), loss_of(bare), 1e-6);
+}
+
 TEST(TorchTrainer, DropoutFollowsTheSeedOfTheRequest) {
   // One batch of everything, so that the order of samples hardly matters and dropout does.
-  const auto trainer = MakeTrainer("m22-cnn", StripedImages(16, kSmall, 2));
+  const auto trainer = MakeTrainer("cifar-cnn", StripedImages(16, kSmall, 2));
   const ModelState start = trainer->Initialize(1).value();
   ModelState a = start, b = start;
   ASSERT_TRUE(trainer->Train(Request(0.05, 1, 7), &a).ok());
@@ -179,13 +243,13 @@ TEST(TorchTrainer, BadOptionsAreRefusedBeforeTraining) {
 }
 
 TEST(TorchTrainer, BatchNormNeedsTwoSamples) {
-  const auto single = MakeTrainer("m22-cnn", StripedImages(1, kSmall, 2));
+  const auto single = MakeTrainer("cifar-cnn", StripedImages(1, kSmall, 2));
   ModelState state = single->Initialize(1).value();
   const absl::Status status = single->Train(Request(0.1, 1), &state).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("at least 2 samples"));
   // 33 samples in batches of 32: the last one joins the first batch.
-  const auto odd = MakeTrainer("m22-cnn", StripedImages(33, kSmall, 2));
+  const auto odd = MakeTrainer("cifar-cnn", StripedImages(33, kSmall, 2));
   TrainRequest request = Request(0.01, 0);
   EXPECT_TRUE(odd->Train(request, &state).ok());
 }
