@@ -5,13 +5,14 @@ Each run is a whole federation of processes (thinwire-local). Its result is kept
 experiment goes on where it stopped. The table goes to docs/results/demo.md.
 """
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 
-from lib.provenance import TOP, machine, revision
+from lib.figures import spread
+from lib.kept_runs import FailedRuns, KeptRuns
+from lib.local_run import local_run
+from lib.provenance import TOP, machine
 
 KEPT = os.path.join(TOP, 'out', 'experiments', 'demo-accuracy')
 TABLE = os.path.join(TOP, 'docs', 'results', 'demo.md')
@@ -24,34 +25,8 @@ JOBS = {
 }
 
 
-def command(programs, job, plan, seed, out):
-  options = dict(JOBS[job], plan=plan, seed=seed, out=out)
-  return [os.path.join(programs, 'thinwire-local'), '--json'] + [f'--{name}={options[name]}' for name in options]
-
-
-def run_one(programs, job, plan, seed, fresh):
-  """The result of a run, from its kept row or from running it now."""
-  name = f'{job}-{plan}-{seed}'
-  row_path = os.path.join(KEPT, name + '.json')
-  if os.path.exists(row_path) and not fresh:
-    with open(row_path, encoding='utf-8') as file:
-      return json.load(file), False
-  done = subprocess.run(command(programs, job, plan, seed, os.path.join(KEPT, 'runs', name)), stdout=subprocess.PIPE,
-                        text=True, check=False)
-  if done.returncode != 0:
-    sys.exit(f'{name}: thinwire-local ended with code {done.returncode}; finished runs are kept, start again to go on')
-  row = json.loads(done.stdout)
-  row['revision'] = revision()
-  with open(row_path + '.new', 'w', encoding='utf-8') as file:
-    json.dump(row, file, indent=2)
-  os.replace(row_path + '.new', row_path)
-  return row, True
-
-
-def spread(values):
-  """'0.8612 ± 0.0031 (0.8580..0.8640)': mean, sample standard deviation, range."""
-  deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-  return f'{statistics.mean(values):.4f} ± {deviation:.4f} ({min(values):.4f}..{max(values):.4f})'
+def run(programs, job, plan, seed):
+  return local_run(f'{job}-{plan}-{seed}', dict(JOBS[job], plan=plan, seed=seed), programs, os.path.join(KEPT, 'runs'))
 
 
 def megabytes(rows, direction, kind):
@@ -133,15 +108,11 @@ def main():
   arguments = parser.parse_args()
   if arguments.seeds < 1:
     parser.error('--seeds must be at least 1')
-  os.makedirs(os.path.join(KEPT, 'runs'), exist_ok=True)
   seeds = list(range(1, arguments.seeds + 1))
-  todo = [(job, plan, seed) for seed in seeds for job in JOBS for plan in PLANS]
-  results = {}
-  for number, (job, plan, seed) in enumerate(todo, 1):
-    print(f'run {number} of {len(todo)}: {job}, {plan}, seed {seed}', flush=True)
-    row, ran = run_one(arguments.programs, job, plan, seed, arguments.fresh)
-    results[job, plan, seed] = row
-    print(f"  {'' if ran else 'kept: '}accuracy {row['accuracy']:.4f} in {row['seconds']:.1f} s", flush=True)
+  runs = {(job, plan, seed): run(arguments.programs, job, plan, seed) for seed in seeds for job in JOBS for plan in PLANS}
+  rows = KeptRuns(KEPT, arguments.fresh).all(
+      list(runs.values()), say=lambda row: f"accuracy {row['accuracy']:.4f} in {row['seconds']:.1f} s")
+  results = {key: rows[each.name] for key, each in runs.items()}
   text = table(results, seeds)
   os.makedirs(os.path.dirname(TABLE), exist_ok=True)
   with open(TABLE, 'w', encoding='utf-8') as file:
@@ -150,4 +121,7 @@ def main():
 
 
 if __name__ == '__main__':
-  main()
+  try:
+    main()
+  except FailedRuns as failure:
+    sys.exit(str(failure))

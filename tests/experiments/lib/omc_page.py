@@ -1,0 +1,106 @@
+"""docs/results/omc.md with its tables as CSV and its plots, made of kept rows; parts that are not there yet are left out."""
+import os
+import statistics
+
+from lib import omc_images, omc_speech
+from lib.figures import deviation, markdown, plot, write_csv
+from lib.omc_speech import PARTITIONS
+from lib.provenance import machine
+
+
+class Page:
+  """Collects sections, and writes each table as CSV and each plot beside the page."""
+
+  def __init__(self, folder):
+    self.folder, self.sections, self.revisions = folder, [], set()
+    os.makedirs(folder, exist_ok=True)
+
+  def seen(self, rows):
+    self.revisions.update(row['revision'] for row in rows)
+
+  def add(self, text):
+    self.sections.append(text.strip())
+
+  def table(self, name, head, rows):
+    write_csv(os.path.join(self.folder, f'omc_{name}.csv'), head, rows)
+    self.add(markdown(head, rows) + f'\n\n([as CSV](omc_{name}.csv))')
+
+  def picture(self, name, alternative, script, data):
+    plot(os.path.join(self.folder, f'omc_{name}.png'), script, data)
+    self.add(f'![{alternative}](omc_{name}.png)')
+
+  def write(self, command):
+    head = f'''# Online model compression in figures
+
+Made by `{command}` on {machine()}; the programs are those of {', '.join(sorted(self.revisions))}.
+
+Codecs are written as on command lines ([omc.md](../omc.md#knobs)) and used in both directions. Clients hold their matrices
+packed in the downlink's format (`--weights packed`), with FP32 in full. ± is the standard deviation over seeds, which
+change partition, order of samples, masks, dropout and rounding; the range is in parentheses.'''
+    path = os.path.join(self.folder, 'omc.md')
+    with open(path, 'w', encoding='utf-8') as file:
+      file.write('\n\n'.join([head] + self.sections) + '\n')
+    return path
+
+
+def speech(page, job, rows, seeds, formats):
+  """rows: kept rows by run name."""
+  memory = {codec: rows[job.memory(codec).name] for _, codec in formats}
+  start = rows[job.checkpoint().name]
+  lines, points = [], {}
+  for partition, label in PARTITIONS:
+    results = {codec: [rows[job.run(codec, partition, seed).name] for seed in seeds] for _, codec in formats}
+    lines += omc_speech.table(results, memory, formats, label)
+    points[partition] = [(omc_speech.share(results[codec], 'down'), statistics.mean(row['wer'] for row in results[codec]),
+                          deviation([row['wer'] for row in results[codec]])) for _, codec in formats]
+    page.seen(row for its in results.values() for row in its)
+    if warning := omc_speech.void(results['fp32']):
+      page.add(f'**{label}: {warning}**')
+  options = job.federation
+  page.add(f'''## Speech
+
+CMU AN4, {job.MODEL} ({memory['fp32']['parameters']:,} parameters). One FP32 checkpoint, trained on three quarters of the
+speakers ({start['epoch']:.0f} epochs, {start['cpu_seconds']:.0f} CPU s), has a word error rate of {start['wer']:.3f} and a loss of
+{start['test_loss']:.2f} on the 130 test recordings, whose speakers are in no training set. From it, {options['clients']} clients with all
+speakers train for {options['rounds']} rounds of {options['epochs']} epoch (SGD {options['learning-rate']}, momentum {options['momentum']}, batch {options['batch']}; the server's
+Adam at {options['server-rate']}). WER is that of the server's model after the last round, decoded greedily; "as clients hold it" is the
+same model as the evaluator received it. The interval is a paired bootstrap over recordings (10,000 draws), all seeds of
+a recording together. The loss, CTC's in nats per recording, tells formats apart long before the words do.
+
+Parameter memory is counted where the weights are held, peak resident memory is that of a client's process above what it
+had with LibTorch and a batch of 8 recordings of 4 s loaded ([omc_memory.md](omc_memory.md) has 117 million parameters). Megabytes are
+payloads of all trainers in the whole run. Speed compares the processor time of whole runs.''')
+  page.table('speech', omc_speech.HEAD, lines)
+  page.picture('speech', 'word error rate against payload', '''set xlabel "payload, % of FP32"
+set ylabel "word error rate"
+set logscale x 2
+set xrange [11:115]
+set grid
+plot $iid using ($1*0.99):2:3 with yerrorbars pt 7 title "IID", $speaker using ($1*1.01):2:3 with yerrorbars pt 5 title "by speaker"
+''', points)
+
+
+def ablation(page, job, rows, seeds):
+  results = {(codec, weights): [rows[job.run(codec, 'iid', seed, weights).name] for seed in seeds]
+             for _, codec, weights in omc_speech.ABLATION}
+  reference = [rows[job.run('fp32', 'iid', seed).name] for seed in seeds]
+  page.seen(row for its in results.values() for row in its)
+  page.add('''## What each part does, at 6 bits
+
+The same federations, IID, at S1E2M3. Each line adds to the one above; up to the last, packed weights are rounded to
+nearest after each step.''')
+  page.table('ablation', *omc_speech.ablation_table(results, reference))
+
+
+def images(page, jobs, rows, seeds):
+  lines = []
+  for job in jobs:
+    lines += job.lines(lambda run: rows[run.name], seeds)
+    page.seen(rows[job.run(codec, seed).name] for _, codec in omc_images.FORMATS for seed in seeds)
+  page.add('## Images, from scratch\n\nServer, clients and evaluator are processes; wire is TCP payload counted by a proxy '
+           'between them.\n' + '\n'.join(f"- **{job.label}**: {describe(job.options)}." for job in jobs))
+  page.table('images', omc_images.HEAD, lines)
+
+
+def describe(options):
+  return ', '.join(f'`--{name} {value}`' for name, value in options.items() if name != 'data')
