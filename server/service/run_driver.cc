@@ -112,17 +112,17 @@ void RunDriver::OnAlarm() {
 
 void RunDriver::ExpireHolds(Monotonic now) {
   for (const std::string& client : held_.Expired(now)) {
-    SendBack(client);
+    SendBack(client, coordinator_.Status(now).waiting_for);
     Apply(ClientStoppedWaiting{client});
   }
 }
 
-void RunDriver::SendBack(const std::string& client) {
+void RunDriver::SendBack(const std::string& client, const std::string& waiting_for) {
   v1::AwaitAssignmentResponse response;
   v1::ComeBack* come_back = response.mutable_come_back();
   *come_back->mutable_retry()->mutable_min() = parts_.config.proto.client().retry_min();
   *come_back->mutable_retry()->mutable_max() = parts_.config.proto.client().retry_max();
-  come_back->set_waiting_for(coordinator_.Status(parts_.clock->Now()).waiting_for);
+  come_back->set_waiting_for(waiting_for);
   held_.Answer(client, std::move(response));
 }
 

@@ -111,7 +111,8 @@ class RunDriver {
   double BitsPerParameter(const PayloadRef& payload) const;
   void EvictStrangers();
   void ReleaseVersions();
-  void SendBack(const std::string& client);
+  // Answers the client's call with the retry window.
+  void SendBack(const std::string& client, const std::string& waiting_for);
   void Export();
   void Exported(const absl::StatusOr<std::string>& path);
   absl::StatusOr<v1::Assignment> MakeAssignment(const Assign& effect) const;

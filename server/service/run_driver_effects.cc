@@ -41,6 +41,18 @@ bool IsStorageFault(const absl::Status& status) {
   return absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status) || absl::IsInternal(status);
 }
 
+// Why an update that could not be folded loses its place, by the codes of FoldUpdate; nothing if that is the server's
+// trouble, its disk's or its memory's.
+std::optional<std::string> FaultOfUpdate(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status) || absl::IsDataLoss(status) || absl::IsUnimplemented(status)) {
+    return absl::StrCat("bad update: ", status.message());
+  }
+  if (absl::IsNotFound(status)) return absl::StrCat("lost update: ", status.message());  // its file: no restart helps
+  // The round keeps the number of places that it was opened with, though the configuration may have grown since.
+  if (absl::IsResourceExhausted(status)) return absl::StrCat("no place: ", status.message());
+  return std::nullopt;
+}
+
 }  // namespace
 
 void RunDriver::CarryOut(const OpenRound& effect) {
@@ -76,9 +88,16 @@ void RunDriver::VariantMade(Assign effect, const absl::Status& made) {
     effect.time_left = coordinator_.TimeLeft(parts_.clock->Now());
     return Give(effect);
   }
-  if (wanted) Apply(AssignmentFailed{effect.assignment, absl::StrCat("no model: ", made.message())});
+  std::string waiting_for = coordinator_.Status(parts_.clock->Now()).waiting_for;
+  if (wanted && IsStorageFault(made)) {
+    // The client keeps its place and asks again: there may be room by then.
+    CountRefusal("no payload", effect.client, made);
+    waiting_for = absl::StrCat("a server that can store the model: ", made.message());
+  } else if (wanted) {
+    Apply(AssignmentFailed{effect.assignment, absl::StrCat("no model: ", made.message())});
+  }
   // Else the round was over before the client could have its work.
-  SendBack(effect.client);
+  SendBack(effect.client, waiting_for);
   Apply(ClientStoppedWaiting{effect.client});
 }
 
@@ -86,7 +105,7 @@ void RunDriver::Give(const Assign& effect) {
   absl::StatusOr<v1::Assignment> assignment = MakeAssignment(effect);
   if (!assignment.ok()) {  // the version to evaluate is gone
     Post(AssignmentFailed{effect.assignment, absl::StrCat("no model: ", assignment.status().message())});
-    return SendBack(effect.client);
+    return SendBack(effect.client, coordinator_.Status(parts_.clock->Now()).waiting_for);
   }
   v1::AwaitAssignmentResponse response;
   *response.mutable_assignment() = *std::move(assignment);
@@ -128,8 +147,10 @@ void RunDriver::CarryOut(const Fold& effect) {
     const absl::StatusOr<FoldReport> report = work->Fold(update, parts_.spool->PathOf(update.spool_file));
     parts_.metrics->ObserveFold(parts_.clock->Now() - start);
     const std::string& id = update.assignment.id;
-    if (absl::IsInternal(report.status())) return BreakLater(report.status());
-    if (!report.ok()) return Post(AssignmentFailed{id, absl::StrCat("bad update: ", report.status().message())});
+    if (!report.ok()) {
+      const std::optional<std::string> fault = FaultOfUpdate(report.status());
+      return fault.has_value() ? Post(AssignmentFailed{id, *fault}) : BreakLater(report.status());
+    }
     parts_.metrics->SetBitsPerParameter(Direction::kUp, BitsPerParameter(update.payload));
     spdlog::debug("folded assignment={} examples={} norm={:.6g} clipped={}", id, update.examples, report->norm,
                   report->clipped);

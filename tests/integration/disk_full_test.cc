@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "server/service/downlink_variant.h"
 #include "tests/integration/federation_fixture.h"
 #include "tests/testing/small_disk.h"
 
@@ -10,6 +13,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int kParameters = 1'000'000;  // 4 MB in each file: weights, payload, update
 constexpr uint64_t kDisk = 40 << 20;
@@ -61,6 +65,15 @@ class DiskFullTest : public FederationTest {
     EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
   }
 
+  // The payloads of the variants above 0: vN.VARIANT.payload.
+  void RemoveVariants() {
+    ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, ListDirectory(cluster_.state() + "/payloads"));
+    for (const std::string& name : names) {
+      if (std::count(name.begin(), name.end(), '.') < 2) continue;
+      ASSERT_THAT(RemoveFile(absl::StrCat(cluster_.state(), "/payloads/", name)), IsOk());
+    }
+  }
+
   SmallDisk disk_{folder_.Path("disk")};
   const std::string config_ = Config(1, 1, kFp32);
 };
@@ -94,6 +107,45 @@ TEST_F(DiskFullTest, APublicationThatDoesNotFitEndsTheServerAndIsMadeAfterItsRes
   // Acknowledged once: it was not asked for again.
   EXPECT_EQ(CountInLog("c0", "receipt assignment=r1-c0"), 1u);
   EXPECT_EQ(CountInLog("c0", "state=training"), 1u);
+}
+
+// A client's update is folded against the payload that it had, which a restarted server has to encode again.
+TEST_F(DiskFullTest, APayloadThatCannotBeMadeAgainCostsNoAcknowledgedUpdate) {
+  const std::string config = Config(1, 1, kOmc);
+  ASSERT_GT(DownlinkVariant(kSeed, WorkKind::kTrain, 1, "c0", 10), 0u) << "variant 0 is always there";
+  // The second update that is committed: the first is the initial weights.
+  ASSERT_THAT(cluster_.StartServer(config, {"--fail-point=after-receive-commit:2"}), IsOk());
+  StartEchoClients(1, kParameters);
+  ASSERT_TRUE(cluster_.server().Wait(absl::Seconds(60)).has_value()) << cluster_.Logs();
+  RemoveVariants();  // as the restart does: their room is taken too
+  ASSERT_THAT(disk_.FillUpTo(2 << 20), IsOk());
+  ASSERT_THAT(cluster_.LaunchServer(config), IsOk());
+  const std::optional<ProcessExit> exit = cluster_.server().Wait(absl::Seconds(60));
+  ASSERT_TRUE(exit.has_value()) << cluster_.Logs();
+  EXPECT_EQ(exit->code, kExitState) << exit->Describe();
+  EXPECT_THAT(cluster_.LogOf("server"), AllOf(kSaysWhatToDo, HasSubstr("the payload that the update started from")));
+  EXPECT_THAT(cluster_.LogOf("server"), Not(HasSubstr("bad update")));
+  ASSERT_THAT(disk_.Empty(), IsOk());
+  ASSERT_THAT(cluster_.StartServer(config), IsOk());
+  ExpectCompletedWithOneUpdate();
+  EXPECT_EQ(CountInLog("c0", "state=training"), 1u);
+}
+
+TEST_F(DiskFullTest, APayloadThatCannotBeMadeKeepsItsClientWaiting) {
+  const ModelState initial = MakeAwkwardModel(kParameters);
+  ModelStateSource source(initial);
+  const std::string path = folder_.Path("initial.safetensors");
+  ASSERT_THAT(WriteSafetensors(path, initial.spec, source), IsOk());
+  Sections sections;
+  sections.model = absl::StrCat("safetensors: \"", path, "\"");
+  ASSERT_THAT(cluster_.StartServer(Config(1, 1, kOmc, sections)), IsOk());
+  ASSERT_THAT(disk_.FillUpTo(2 << 20), IsOk());
+  StartEchoClients(1, 0);
+  ASSERT_TRUE(AwaitLog("server", "no payload")) << cluster_.Logs();
+  ASSERT_TRUE(AwaitLog("c0", "a server that can store the model")) << cluster_.Logs();
+  EXPECT_THAT(cluster_.LogOf("server"), kSaysWhatToDo);
+  ASSERT_THAT(disk_.Empty(), IsOk());
+  ExpectCompletedWithOneUpdate();
 }
 
 TEST_F(DiskFullTest, AServerThatStartsOnAFullDiskSaysSo) {

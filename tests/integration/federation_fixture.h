@@ -20,6 +20,8 @@ namespace thinwire {
 
 constexpr char kFp32[] = "plan { preset: PLAN_PRESET_FP32 }\n";
 constexpr char kS1E3M7[] = "plan { preset: PLAN_PRESET_S1E3M7 }\n";
+constexpr char kOmc[] = "plan { preset: PLAN_PRESET_OMC }\n";
+constexpr uint64_t kSeed = 11;  // of every run
 
 // A model whose values try the codecs: both zeros, subnormals, large and small magnitudes, several blocks, a buffer.
 inline ModelState MakeAwkwardModel(uint64_t values) {
@@ -53,7 +55,7 @@ class FederationTest : public testing::Test {
 
   // Rounds of `clients` updates each.
   static std::string Config(int rounds, int clients, const std::string& plan, const Sections& sections) {
-    return absl::StrCat("run { rounds: ", rounds, " seed: 11 }\nmodel { ", sections.model,
+    return absl::StrCat("run { rounds: ", rounds, " seed: ", kSeed, " }\nmodel { ", sections.model,
                         " }\nround { clients: ", clients, " ", sections.round, " }\ntraining { ", sections.training,
                         " }\nclient { ", sections.client, " }\n", plan, sections.more);
   }

@@ -1,6 +1,8 @@
 // kill -9 at any instant: the round goes on where it stood, no acknowledged update is lost or counted twice.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "server/store/fail_point.h"
 #include "tests/integration/federation_fixture.h"
 
@@ -11,6 +13,8 @@ constexpr int kRounds = 3;
 
 // The digest of the model that an undisturbed run of the same seeds exports.
 std::string UndisturbedDigest(const std::string& config) {
+  static auto* const known = new std::map<std::string, std::string>;
+  if (const auto it = known->find(config); it != known->end()) return it->second;
   TemporaryDirectory folder;
   Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
   EXPECT_THAT(cluster.StartServer(config), IsOk());
@@ -24,14 +28,28 @@ std::string UndisturbedDigest(const std::string& config) {
   }
   const absl::StatusOr<std::string> bytes = ReadWholeFile(status->model_path(), 1 << 30);
   EXPECT_THAT(bytes, IsOk());
-  return bytes.ok() ? Sha256(*bytes).Hex() : "";
+  return bytes.ok() ? (*known)[config] = Sha256(*bytes).Hex() : "";
 }
 
-class KillTest : public FederationTest, public testing::WithParamInterface<std::string> {};
+struct Kill {
+  std::string aggregator;  // "mean" or "median"
+  std::string passage;     // of a fail-point
+};
+
+class KillFixture : public FederationTest {
+ protected:
+  static std::string ConfigOf(const std::string& aggregator) {
+    Sections sections;
+    sections.more = absl::StrCat("aggregation { ", aggregator, " {} }\n");
+    return Config(kRounds, 3, kS1E3M7, sections);
+  }
+};
+
+class KillTest : public KillFixture, public testing::WithParamInterface<Kill> {};
 
 TEST_P(KillTest, TheServerDiesAtAFailPointAndTheRunEndsAsIfItHadNot) {
-  const std::string config = Config(kRounds, 3, kS1E3M7);
-  ASSERT_THAT(cluster_.StartServer(config, {absl::StrCat("--fail-point=", GetParam())}), IsOk());
+  const std::string config = ConfigOf(GetParam().aggregator);
+  ASSERT_THAT(cluster_.StartServer(config, {absl::StrCat("--fail-point=", GetParam().passage)}), IsOk());
   StartEchoClients(3, 100'000);
   const std::optional<ProcessExit> exit = cluster_.server().Wait(absl::Seconds(60));
   ASSERT_TRUE(exit.has_value()) << "the fail-point was not reached\n" << cluster_.Logs();
@@ -43,23 +61,28 @@ TEST_P(KillTest, TheServerDiesAtAFailPointAndTheRunEndsAsIfItHadNot) {
   EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(20)), IsOk());
 }
 
-// Each point at its first passage (the initial weights) and at its third (in a round).
-std::vector<std::string> Passages() {
-  std::vector<std::string> passages;
+// Each point at its first passage (the initial weights, which no aggregator sees) and at its third (in a round).
+std::vector<Kill> Kills() {
+  std::vector<Kill> kills;
   for (const std::string& name : FailPointNames()) {
-    passages.push_back(name);
-    passages.push_back(name + ":3");
+    kills.push_back({"mean", name});
+    for (const char* aggregator : {"mean", "median"}) kills.push_back({aggregator, name + ":3"});
   }
-  return passages;
+  return kills;
 }
 
-std::string TestName(const testing::TestParamInfo<std::string>& passage) {
-  std::string name = passage.param;
+std::string TestName(const testing::TestParamInfo<Kill>& kill) {
+  std::string name = absl::StrCat(kill.param.aggregator, "_", kill.param.passage);
   for (char& c : name) c = c == '-' || c == ':' ? '_' : c;
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(FailPoints, KillTest, testing::ValuesIn(Passages()), TestName);
+INSTANTIATE_TEST_SUITE_P(FailPoints, KillTest, testing::ValuesIn(Kills()), TestName);
+
+// Else the kills above would say nothing of a median.
+TEST_F(KillFixture, TheMedianOfTheseUpdatesIsNotTheirMean) {
+  EXPECT_NE(UndisturbedDigest(ConfigOf("median")), UndisturbedDigest(ConfigOf("mean")));
+}
 
 TEST_F(FederationTest, TheServerKilledInMidUploadKeepsTheBytesItHad) {
   const std::string config = Config(1, 1, kFp32);

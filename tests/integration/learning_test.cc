@@ -51,7 +51,7 @@ TEST_F(LearningTest, TwoClientsLearnFashionMnistAndTheEvaluatorSaysHowWell) {
 
 // Online model compression whole: small floats on the wire and in all memories but the server's.
 TEST_F(LearningTest, ClientsThatHoldTheirWeightsPackedLearnAsWell) {
-  ASSERT_OK_AND_ASSIGN(const v1::Status status, Learn("plan { preset: PLAN_PRESET_OMC }\n", "packed"));
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, Learn(kOmc, "packed"));
   EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
   EXPECT_GT(status.accuracy(), 0.5);
   const auto& down = status.trainer_traffic().down();

@@ -17,7 +17,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr char kOmc[] = "plan { preset: PLAN_PRESET_OMC }\n";
 constexpr int kRounds = 2;
 // Of a matrix in S1E3M7 with a tenth exact, scales and headers included, in its FP32 size (docs/omc.md).
 constexpr double kMatrixShare = 0.415;

@@ -1,6 +1,7 @@
 // Online model compression through a real server: clients start from different variants of a version, and the server
 // folds what each of them sends against the variant that it had.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <string>
 #include <thread>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/session/update_encoder.h"
 #include "common/base/file.h"
 #include "common/base/rng.h"
@@ -260,6 +262,32 @@ TEST_F(OmcTest, AfterARestartInMidRoundVariantsAreTheSameBytes) {
   WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
   ASSERT_OK_AND_ASSIGN(const ModelState model, Export());
   ExpectMoved(model, 0.375f);
+}
+
+TEST_F(OmcTest, AVariantThatCannotBeStoredCostsItsClientNothing) {
+  Start(std::string(kOmc) + "round { clients: 1 }");
+  // A folder where the file is to be: nothing else can be made there until it goes.
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> payloads, ListDirectory(directory_.Path("state/payloads")));
+  ASSERT_EQ(payloads.size(), 1u);
+  const std::string blocked = directory_.Path(
+      absl::StrCat("state/payloads/", absl::StripSuffix(payloads[0], ".payload"), ".", VariantOf(a_), ".payload"));
+  ASSERT_THAT(MakeDirectories(blocked), IsOk());
+  TestClient a = Client(a_);
+  ASSERT_THAT(a.Join(), IsOk());
+  for (uint64_t tries = 1; tries <= 2; ++tries) {
+    ASSERT_OK_AND_ASSIGN(const v1::AwaitAssignmentResponse answer, a.Await());
+    EXPECT_THAT(answer.come_back().waiting_for(), HasSubstr(blocked)) << answer.ShortDebugString();
+    EXPECT_GT(answer.come_back().retry().max().seconds(), 0);
+    const v1::Status status = WaitFor(
+        [tries](const v1::Status& now) { return now.refusals_size() == 1 && now.refusals(0).count() == tries; });
+    EXPECT_EQ(status.refusals(0).reason(), "no payload");
+    EXPECT_EQ(status.counters().training(), 1u);
+    EXPECT_EQ(status.counters().failed(), 0u);
+  }
+  ASSERT_EQ(::rmdir(blocked.c_str()), 0);
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment work, a.AwaitWork());
+  Send(&a, work, kOmc, 0.25f);
+  WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
 }
 
 TEST_F(OmcTest, AnUpdateThatNamesAnotherClientsVariantIsRefused) {

@@ -1,6 +1,7 @@
 // A server that ends and comes back over the same state directory goes on where it stood.
 #include <gmock/gmock.h>
 
+#include "common/base/file.h"
 #include "common/wire/convert.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/unit/service/server_fixture.h"
@@ -12,7 +13,22 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
 
-class RestartTest : public ServerFixture {};
+class RestartTest : public ServerFixture {
+ protected:
+  // Of both clients at once: a round of two opens when both wait.
+  void AwaitBoth(TestClient* a, TestClient* b, v1::Assignment* work_a, v1::Assignment* work_b) {
+    ASSERT_THAT(a->Join(), IsOk());
+    ASSERT_THAT(b->Join(), IsOk());
+    absl::StatusOr<v1::Assignment> other = absl::InternalError("none");
+    std::thread waiting([&] { other = b->AwaitWork(); });
+    const absl::StatusOr<v1::Assignment> own = a->AwaitWork();
+    waiting.join();
+    ASSERT_THAT(own, IsOk());
+    ASSERT_THAT(other, IsOk());
+    *work_a = *own;
+    *work_b = *other;
+  }
+};
 
 TEST_F(RestartTest, TheSameRoundGoesOnAndNoUpdateIsLostOrCountedTwice) {
   const std::string config = "round { clients: 2 }";
@@ -23,13 +39,7 @@ TEST_F(RestartTest, TheSameRoundGoesOnAndNoUpdateIsLostOrCountedTwice) {
   {
     TestClient a = Client("a");
     TestClient b = Client("b");
-    ASSERT_THAT(a.Join(), IsOk());
-    ASSERT_THAT(b.Join(), IsOk());
-    absl::StatusOr<v1::Assignment> other = absl::InternalError("none");
-    std::thread waiting([&] { other = b.AwaitWork(); });
-    ASSERT_OK_AND_ASSIGN(work_a, a.AwaitWork());
-    waiting.join();
-    ASSERT_OK_AND_ASSIGN(work_b, other);
+    AwaitBoth(&a, &b, &work_a, &work_b);
     ASSERT_THAT(a.Upload(work_a, Encode(FilledState(SmallModel(), 2), work_a)), IsOk());
     WaitFor([](const v1::Status& s) { return s.counters().folded() == 1; });
     update_b = Encode(FilledState(SmallModel(), 4), work_b);
@@ -57,6 +67,32 @@ TEST_F(RestartTest, TheSameRoundGoesOnAndNoUpdateIsLostOrCountedTwice) {
   WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
   ASSERT_OK_AND_ASSIGN(const ModelState model, Export());
   EXPECT_THAT(model.floats[0], Each(1 + 3.0f));
+}
+
+TEST_F(RestartTest, AnUpdateWhoseFileIsGoneIsSaidToBeLostAndTheRoundGoesOn) {
+  const std::string config = "round { clients: 2 min_updates: 1 }";
+  Start(config);
+  v1::Assignment work_a, work_b;
+  {
+    TestClient a = Client("a"), b = Client("b");
+    AwaitBoth(&a, &b, &work_a, &work_b);
+    ASSERT_THAT(a.Upload(work_a, Encode(FilledState(SmallModel(), 2), work_a)), IsOk());
+    WaitFor([](const v1::Status& s) { return s.counters().folded() == 1; });
+  }
+  Stop();
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> files, ListDirectory(directory_.Path("state/spool")));
+  for (const std::string& file : files) ASSERT_THAT(RemoveFile(directory_.Path("state/spool/" + file)), IsOk());
+
+  Start(config);
+  const v1::Status status = WaitFor([](const v1::Status& s) { return s.counters().failed() == 1; });
+  EXPECT_EQ(status.refusals(0).reason(), "lost update");
+  TestClient b = Client("b");
+  ASSERT_THAT(b.Join(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment same, b.AwaitWork());
+  ASSERT_THAT(b.Upload(same, Encode(FilledState(SmallModel(), 4), same)), IsOk());
+  WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
+  ASSERT_OK_AND_ASSIGN(const ModelState model, Export());
+  EXPECT_THAT(model.floats[0], Each(1 + 4.0f));
 }
 
 TEST_F(RestartTest, ARunThatHasEndedStaysEnded) {
