@@ -14,9 +14,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/daemon/classify_task.h"
 #include "client/daemon/client_program.h"
-#include "client/daemon/speech_task.h"
+#include "client/daemon/torch_tasks.h"
 
 namespace {
 
@@ -38,13 +37,10 @@ absl::StatusOr<std::unique_ptr<thinwire::Trainer>> BecomeTorchClient(char** argv
 }  // namespace
 
 int main(int argc, char** argv) {
+  const auto become = [argv](const thinwire::ClientFlags& client, const thinwire::TorchTaskFlags& flags) {
+    return BecomeTorchClient(argv, client.task, flags.threads);
+  };
   thinwire::ClientProgram program;
-  program.tasks = {
-      thinwire::ClassifyTask([argv](const thinwire::ClientFlags& client, const thinwire::ClassifyFlags& flags) {
-        return BecomeTorchClient(argv, client.task, flags.threads);
-      }),
-      thinwire::SpeechTask([argv](const thinwire::ClientFlags& client, const thinwire::SpeechFlags& flags) {
-        return BecomeTorchClient(argv, client.task, flags.threads);
-      })};
+  program.tasks = {thinwire::ClassifyTask(become), thinwire::SpeechTask(become)};
   return thinwire::RunClientProgram(std::vector<std::string>(argv + 1, argv + argc), std::move(program));
 }

@@ -5,9 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/daemon/classify_task.h"
 #include "client/daemon/client_program.h"
-#include "client/daemon/speech_task.h"
+#include "client/daemon/torch_tasks.h"
 #include "client/train/local_data.h"
 #include "client/train/local_speech.h"
 #include "client/train/speech_trainer.h"
@@ -21,18 +20,34 @@ absl::Status NameFlag(const char* flag, const absl::Status& status) {
   return status.ok() ? status : absl::InvalidArgumentError(absl::StrCat(flag, ": ", status.message()));
 }
 
+// The value that Parse makes of a flag's text.
+template <typename Value, typename Parse>
+absl::Status ReadFlag(const char* flag, const std::string& text, Parse parse, Value* out) {
+  const absl::StatusOr<Value> value = parse(text);
+  TW_RETURN_IF_ERROR(NameFlag(flag, value.status()));
+  *out = *value;
+  return absl::OkStatus();
+}
+
 // Options of a partition, which all tasks name alike.
-template <typename Options, typename Flags>
-absl::StatusOr<Options> DealOptions(const Flags& flags) {
+template <typename Options>
+absl::StatusOr<Options> DealOptions(const TorchTaskFlags& flags) {
   Options options;
   options.seed = flags.seed;
   options.samples = flags.samples;
-  const absl::StatusOr<PartitionRule> rule = PartitionRule::Parse(flags.partition);
-  TW_RETURN_IF_ERROR(NameFlag("--partition", rule.status()));
-  options.rule = *rule;
-  const absl::StatusOr<Shard> shard = Shard::Parse(flags.shard);
-  TW_RETURN_IF_ERROR(NameFlag("--shard", shard.status()));
-  options.shard = *shard;
+  TW_RETURN_IF_ERROR(ReadFlag("--partition", flags.partition, PartitionRule::Parse, &options.rule));
+  TW_RETURN_IF_ERROR(ReadFlag("--shard", flags.shard, Shard::Parse, &options.shard));
+  return options;
+}
+
+// And of a trainer.
+template <typename Options>
+absl::StatusOr<Options> TrainerOptionsOf(const TorchTaskFlags& flags) {
+  Options options;
+  options.model = flags.model;
+  options.device = flags.device;
+  options.threads = static_cast<int>(flags.threads);
+  TW_RETURN_IF_ERROR(ReadFlag("--weights", flags.weights, WeightsRule::Parse, &options.weights));
   return options;
 }
 
@@ -43,19 +58,14 @@ absl::StatusOr<Dataset> LoadShard(const ClassifyFlags& flags) {
 }
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeClassifier(const ClientFlags& client, const ClassifyFlags& flags) {
+  TW_ASSIGN_OR_RETURN(TorchTrainerOptions options, TrainerOptionsOf<TorchTrainerOptions>(flags));
+  TW_RETURN_IF_ERROR(ReadFlag("--augment", flags.augment, ParseAugmentRule, &options.augment));
   Dataset train, test;
   if (client.role == "evaluator") {
     TW_ASSIGN_OR_RETURN(test, LoadTestSet(flags.data));
   } else {
     TW_ASSIGN_OR_RETURN(train, LoadShard(flags));
   }
-  TorchTrainerOptions options;
-  options.model = flags.model;
-  const absl::StatusOr<WeightsRule> weights = WeightsRule::Parse(flags.weights);
-  TW_RETURN_IF_ERROR(NameFlag("--weights", weights.status()));
-  options.weights = *weights;
-  options.device = flags.device;
-  options.threads = static_cast<int>(flags.threads);
   return MakeTorchTrainer(options, std::move(train), std::move(test));
 }
 
@@ -75,19 +85,13 @@ absl::StatusOr<SpeechData> LoadRecordings(const ClientFlags& client, const Speec
 }
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeRecognizer(const ClientFlags& client, const SpeechFlags& flags) {
+  TW_ASSIGN_OR_RETURN(SpeechTrainerOptions options, TrainerOptionsOf<SpeechTrainerOptions>(flags));
   SpeechData train, test;
   SpeechData& used = client.role == "evaluator" ? test : train;
   TW_ASSIGN_OR_RETURN(used, LoadRecordings(client, flags));
-  SpeechTrainerOptions options;
-  options.model = flags.model;
-  const absl::StatusOr<WeightsRule> weights = WeightsRule::Parse(flags.weights);
-  TW_RETURN_IF_ERROR(NameFlag("--weights", weights.status()));
-  options.weights = *weights;
   options.dropout = static_cast<double>(flags.dropout_percent) / 100;
   options.augment = !flags.no_masks;
   options.checkpoint = flags.checkpoint;
-  options.device = flags.device;
-  options.threads = static_cast<int>(flags.threads);
   return MakeSpeechTrainer(options, std::move(train), std::move(test));
 }
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "client/train/augment.h"
 #include "client/train/packed_matrix.h"
 #include "client/train/partition.h"
 #include "common/base/status_macros.h"
@@ -21,6 +22,7 @@ FlagTable Flags(DemoOptions* o) {
       {"plan", TextFlag(&o->plan)},
       {"model", TextFlag(&o->model)},
       {"weights", TextFlag(&o->weights)},
+      {"augment", TextFlag(&o->augment)},
       {"data", TextFlag(&o->data)},
       {"partition", TextFlag(&o->partition)},
       {"samples", IntegerFlag(&o->samples, 0, kMaxSamples)},
@@ -38,6 +40,7 @@ FlagTable Flags(DemoOptions* o) {
 absl::Status CheckTogether(const DemoOptions& options) {
   TW_RETURN_IF_ERROR(InFlag("plan", ParsePlan(options.plan).status()));
   TW_RETURN_IF_ERROR(InFlag("weights", WeightsRule::Parse(options.weights).status()));
+  TW_RETURN_IF_ERROR(InFlag("augment", ParseAugmentRule(options.augment).status()));
   TW_RETURN_IF_ERROR(InFlag("partition", PartitionRule::Parse(options.partition).status()));
   if (options.samples != 0 && options.samples < options.clients) {
     return absl::InvalidArgumentError(absl::StrCat("--samples is ", options.samples, ", too few for ", options.clients,

@@ -17,6 +17,7 @@ struct DemoOptions {
   std::string plan = "s1e3m7";
   std::string model = "cnn";
   std::string weights = "full";  // in the clients' memory
+  std::string augment = "auto";
   std::string data = "/usr/share/datasets/fashion-mnist";
   std::string partition = "dirichlet:0.3";
   uint64_t samples = 0;  // 0 = all

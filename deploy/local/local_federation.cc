@@ -84,15 +84,16 @@ absl::StatusOr<Endpoints> LocalFederation::AwaitEndpoints(const std::string& pat
     }
   }
   TW_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(path, kMaxSize));
-  return ParseEndpoints(text);
+  const absl::StatusOr<Endpoints> endpoints = ParseEndpoints(text);
+  return endpoints.ok() ? endpoints : absl::InternalError(endpoints.status().message());
 }
 
 absl::Status LocalFederation::StartClients() {
   for (uint32_t i = 0; i < options_.clients; ++i) {
-    TW_RETURN_IF_ERROR(StartClient(
-        absl::StrCat("trainer-", i), *trainer_proxy_,
-        {"--role", "trainer", "--partition", options_.partition, "--shard", absl::StrCat(i, "/", options_.clients),
-         "--samples", absl::StrCat(options_.samples), "--seed", absl::StrCat(options_.seed)}));
+    TW_RETURN_IF_ERROR(StartClient(absl::StrCat("trainer-", i), *trainer_proxy_,
+                                   {"--role", "trainer", "--augment", options_.augment, "--partition",
+                                    options_.partition, "--shard", absl::StrCat(i, "/", options_.clients), "--samples",
+                                    absl::StrCat(options_.samples), "--seed", absl::StrCat(options_.seed)}));
   }
   return StartClient("evaluator", *evaluator_proxy_, {"--role", "evaluator"});
 }

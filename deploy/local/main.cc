@@ -11,14 +11,13 @@
 
 #include "absl/status/statusor.h"
 #include "deploy/local/demo_options.h"
+#include "deploy/local/exit_codes.h"
 #include "deploy/local/run_demo.h"
 #include "deploy/local/sockets.h"
 #include "deploy/local/usage.h"
 
 namespace thinwire {
 namespace {
-
-enum ExitCode { kTrained = 0, kRunFailed = 1, kWrongUsage = 2, kMissing = 3, kInterrupted = 130 };
 
 // Blocks the signals in this and all later threads; they are read from the descriptor.
 UniqueFd BlockSignals() {
@@ -34,38 +33,22 @@ std::string ProgramsFolder() {
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
 
-int ExitCodeOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kCancelled:
-      return kInterrupted;
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kPermissionDenied:
-      return kMissing;
-    default:
-      return kRunFailed;
-  }
-}
-
-int Fail(const absl::Status& status, int code) {
-  std::fprintf(stderr, "thinwire-local: %s\n", std::string(status.message()).c_str());
-  return code;
-}
+constexpr char kProgram[] = "thinwire-local";
 
 int Main(const std::vector<std::string>& arguments) {
   const absl::StatusOr<DemoOptions> options = ParseDemoOptions(arguments);
-  if (!options.ok()) return Fail(options.status(), kWrongUsage);
+  if (!options.ok()) return ExitWithError(kProgram, options.status(), kExitWrongUsage);
   if (options->help) {
     std::fputs(kUsage, stdout);
-    return kTrained;
+    return kExitDone;
   }
   const UniqueFd signals = BlockSignals();
   std::FILE* const progress_out = options->json ? stderr : stdout;
   Progress progress(progress_out, isatty(fileno(progress_out)) != 0);
   const absl::StatusOr<RunReport> report = RunDemo(*options, ProgramsFolder(), signals.get(), &progress);
-  if (!report.ok()) return Fail(report.status(), ExitCodeOf(report.status()));
+  if (!report.ok()) return ExitWithError(kProgram, report.status(), ExitCodeOf(report.status()));
   std::fputs((options->json ? ToJson(*report) : "\n" + ToText(*report)).c_str(), stdout);
-  return report->state == "COMPLETED" ? kTrained : kRunFailed;
+  return ExitCodeOfState(report->state);
 }
 
 }  // namespace

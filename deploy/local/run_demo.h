@@ -13,6 +13,7 @@ namespace thinwire {
 
 // Call from the main thread, with SIGINT and SIGTERM blocked in every thread and readable from `signal_fd`.
 //   NOT_FOUND, FAILED_PRECONDITION  something is missing on this machine
+//   INVALID_ARGUMENT                the data folder makes no sense
 //   CANCELLED                       a signal came; all processes are stopped, the state is kept
 //   anything else                   the run failed
 // A run that ends in another state than COMPLETED is a report, not an error.

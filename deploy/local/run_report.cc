@@ -64,10 +64,10 @@ ordered_json Json(const BothDirections& bytes) { return {{"down", Json(bytes.dow
 
 ordered_json Json(const DemoOptions& o) {
   return {
-      {"clients", o.clients},  {"rounds", o.rounds},     {"plan", o.plan},           {"model", o.model},
-      {"weights", o.weights},  {"data", o.data},         {"partition", o.partition}, {"samples", o.samples},
-      {"lr", o.learning_rate}, {"momentum", o.momentum}, {"batch", o.batch},         {"local_epochs", o.local_epochs},
-      {"seed", o.seed}};
+      {"clients", o.clients},           {"rounds", o.rounds},    {"plan", o.plan},         {"model", o.model},
+      {"weights", o.weights},           {"data", o.data},        {"augment", o.augment},   {"partition", o.partition},
+      {"samples", o.samples},           {"lr", o.learning_rate}, {"momentum", o.momentum}, {"batch", o.batch},
+      {"local_epochs", o.local_epochs}, {"seed", o.seed}};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "common/codec/float_environment.h"
+#include "deploy/local/exit_codes.h"
 #include "deploy/local/progress.h"
 #include "deploy/local/run_demo.h"
 #include "deploy/simulate/echo_task.h"
@@ -20,35 +21,12 @@
 namespace thinwire {
 namespace {
 
-enum ExitCode { kDone = 0, kRunFailed = 1, kWrongUsage = 2, kMissing = 3, kInterrupted = 130 };
-
-int Fail(const absl::Status& status, int code) {
-  std::fprintf(stderr, "thinwire-simulate: %s\n", std::string(status.message()).c_str());
-  return code;
-}
-
-int ExitCodeOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-      return kWrongUsage;
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kPermissionDenied:
-      return kMissing;
-    default:
-      return kRunFailed;
-  }
-}
-
-int ExitCodeOf(const SimulationReport& report) {
-  if (report.state == "COMPLETED") return kDone;
-  return report.state == "STOPPED" ? kInterrupted : kRunFailed;
-}
+constexpr char kProgram[] = "thinwire-simulate";
 
 // The server's log, which on a terminal would drown the progress.
 void SetUpLog(const std::string& path) {
   auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, /*truncate=*/true);
-  auto logger = std::make_shared<spdlog::logger>("thinwire-simulate", std::move(sink));
+  auto logger = std::make_shared<spdlog::logger>(kProgram, std::move(sink));
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   logger->flush_on(spdlog::level::warn);
   spdlog::set_default_logger(std::move(logger));
@@ -75,16 +53,16 @@ absl::StatusOr<SimulationReport> Simulate(SimulationOptions options, const Torch
 
 int RunSimulationProgram(const std::vector<std::string>& arguments, const TorchTaskFactory& make_torch_task) {
   const absl::StatusOr<SimulationOptions> options = ParseSimulationOptions(arguments);
-  if (!options.ok()) return Fail(options.status(), kWrongUsage);
+  if (!options.ok()) return ExitWithError(kProgram, options.status(), kExitWrongUsage);
   if (options->help) {
     std::fputs(kSimulateUsage, stdout);
-    return kDone;
+    return kExitDone;
   }
   BlockStopSignals();
   const absl::StatusOr<SimulationReport> report = Simulate(*options, make_torch_task);
-  if (!report.ok()) return Fail(report.status(), ExitCodeOf(report.status()));
+  if (!report.ok()) return ExitWithError(kProgram, report.status(), ExitCodeOf(report.status()));
   std::fputs((options->format == "json" ? ToJson(*report) : "\n" + ToText(*report)).c_str(), stdout);
-  return ExitCodeOf(*report);
+  return ExitCodeOfState(report->state);
 }
 
 }  // namespace thinwire

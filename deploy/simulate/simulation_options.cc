@@ -1,8 +1,14 @@
 #include "deploy/simulate/simulation_options.h"
 
+#include <algorithm>
 #include <limits>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/train/augment.h"
 #include "client/train/packed_matrix.h"
 #include "client/train/partition.h"
 #include "common/base/status_macros.h"
@@ -25,6 +31,7 @@ FlagTable Flags(SimulationOptions* o) {
       {"model", TextFlag(&o->model)},
       {"data", TextFlag(&o->data)},
       {"audio", TextFlag(&o->audio)},
+      {"augment", TextFlag(&o->augment)},
       {"dropout", NumberFlag(&o->dropout, 1)},
       {"weights", TextFlag(&o->weights)},
       {"start", TextFlag(&o->start)},
@@ -50,9 +57,47 @@ FlagTable Flags(SimulationOptions* o) {
   return table;
 }
 
+// Flags that only some tasks heed, and those that do.
+const std::map<std::string, std::vector<std::string>>& TasksOf() {
+  static const auto* const table = new std::map<std::string, std::vector<std::string>>{
+      {"audio", {"speech"}},
+      {"augment", {"classify"}},
+      {"data", {"classify", "speech"}},
+      {"dropout", {"speech"}},
+      {"examples", {"echo"}},
+      {"model", {"classify", "speech"}},
+      {"parameters", {"echo"}},
+      {"partition", {"classify", "speech"}},
+      {"samples", {"classify", "speech"}},
+      {"weights", {"classify", "speech"}},
+  };
+  return *table;
+}
+
+// What is given and has no effect was meant for something.
+absl::Status CheckHeeded(const std::set<std::string>& given, const std::string& task) {
+  for (const auto& [flag, tasks] : TasksOf()) {
+    if (given.count(flag) == 0 || std::count(tasks.begin(), tasks.end(), task) > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat("--", flag, " is for --task ", absl::StrJoin(tasks, " and "),
+                                                   "; --task ", task, " has no use for it: leave it out"));
+  }
+  return absl::OkStatus();
+}
+
+// Notes in `given` which flags are read.
+void Note(std::set<std::string>* given, FlagTable* table) {
+  for (auto& [name, setter] : table->setters) {
+    setter = [given, name = name, set = std::move(setter)](const std::string& value) {
+      given->insert(name);
+      return set(value);
+    };
+  }
+}
+
 absl::Status CheckTogether(const SimulationOptions& options) {
   TW_RETURN_IF_ERROR(InFlag("plan", ParsePlan(options.plan).status()));
   TW_RETURN_IF_ERROR(InFlag("partition", PartitionRule::Parse(options.partition).status()));
+  TW_RETURN_IF_ERROR(InFlag("augment", ParseAugmentRule(options.augment).status()));
   TW_RETURN_IF_ERROR(InFlag("weights", WeightsRule::Parse(options.weights).status()));
   if (options.server_rate > 0 && options.strategy == "fedavg") {
     return absl::InvalidArgumentError(
@@ -73,10 +118,13 @@ absl::Status CheckTogether(const SimulationOptions& options) {
 
 absl::StatusOr<SimulationOptions> ParseSimulationOptions(const std::vector<std::string>& arguments) {
   SimulationOptions options;
-  TW_RETURN_IF_ERROR(ReadFlags(arguments, Flags(&options)));
-  if (!options.help) {
-    TW_RETURN_IF_ERROR(CheckTogether(options));
-  }
+  FlagTable table = Flags(&options);
+  std::set<std::string> given;
+  Note(&given, &table);
+  TW_RETURN_IF_ERROR(ReadFlags(arguments, table));
+  if (options.help) return options;
+  TW_RETURN_IF_ERROR(CheckHeeded(given, options.task));
+  TW_RETURN_IF_ERROR(CheckTogether(options));
   return options;
 }
 

@@ -20,6 +20,7 @@ struct SimulationOptions {
   std::string data = "/usr/share/datasets/fashion-mnist";
   std::string audio;             // speech: folder of the recordings; empty: the index's own
   double dropout = 0.1;          // speech
+  std::string augment = "auto";  // classify
   std::string weights = "full";  // in the clients' memory
   std::string start;             // safetensors; empty: from the seed
   std::string partition = "dirichlet:0.3";

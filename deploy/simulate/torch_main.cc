@@ -2,13 +2,9 @@
 #include <string>
 #include <vector>
 
-#include "deploy/simulate/classify_task.h"
 #include "deploy/simulate/program.h"
-#include "deploy/simulate/speech_task.h"
+#include "deploy/simulate/torch_tasks.h"
 
 int main(int argc, char** argv) {
-  return thinwire::RunSimulationProgram(
-      std::vector<std::string>(argv + 1, argv + argc), [](const thinwire::SimulationOptions& options) {
-        return options.task == "speech" ? thinwire::MakeSpeechTask(options) : thinwire::MakeClassifyTask(options);
-      });
+  return thinwire::RunSimulationProgram(std::vector<std::string>(argv + 1, argv + argc), thinwire::MakeTorchTask);
 }

@@ -1,8 +1,7 @@
 #include "client/daemon/client_flags.h"
 
-#include "client/daemon/classify_task.h"
 #include "client/daemon/echo_task.h"
-#include "client/daemon/speech_task.h"
+#include "client/daemon/torch_tasks.h"
 #include "common/rpc/credentials.h"
 #include "gmock/gmock.h"
 #include "tests/testing/status_matchers.h"
@@ -44,12 +43,13 @@ TEST(ClientFlagsTest, ATaskGetsItsOwnFlags) {
         return absl::NotFoundError("no data");
       })};
   ASSERT_OK_AND_ASSIGN(const ClientFlags flags,
-                       ParseClientFlags(WithServer({"--samples", "6000", "--shard=3/10"}), tasks));
+                       ParseClientFlags(WithServer({"--samples", "6000", "--shard=3/10", "--augment=none"}), tasks));
   EXPECT_EQ(flags.task, "classify") << "the first task is the default";
   EXPECT_FALSE(tasks[0].make_trainer(flags).ok());
   EXPECT_EQ(seen.samples, 6000u);
   EXPECT_EQ(seen.shard, "3/10");
   EXPECT_EQ(seen.model, "cnn");
+  EXPECT_EQ(seen.augment, "none");
 }
 
 TEST(ClientFlagsTest, AFlagThatTwoTasksHaveIsTheChosenOnes) {

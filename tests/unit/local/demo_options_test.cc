@@ -18,28 +18,44 @@ TEST(DemoOptionsTest, WithoutArgumentsTheDefaultsOfTheUsageTextHold) {
   for (const std::string& value :
        {absl::StrCat("(default ", options.clients, ")"), absl::StrCat("(default ", options.rounds, ")"),
         "(default " + options.plan + ")", "(default " + options.model + ")", "(default " + options.data + ")",
-        "(default " + options.partition + ")", absl::StrCat("(default ", options.samples, ")"),
-        absl::StrCat("(default ", options.learning_rate, ")"), absl::StrCat("(default ", options.momentum, ")"),
-        absl::StrCat("(default ", options.batch, ")"), absl::StrCat("(default ", options.local_epochs, ")"),
-        absl::StrCat("(default ", options.seed, ")"), "(default " + options.out + ")"}) {
+        "(default " + options.partition + ")", "(default " + options.augment + ")",
+        absl::StrCat("(default ", options.samples, ")"), absl::StrCat("(default ", options.learning_rate, ")"),
+        absl::StrCat("(default ", options.momentum, ")"), absl::StrCat("(default ", options.batch, ")"),
+        absl::StrCat("(default ", options.local_epochs, ")"), absl::StrCat("(default ", options.seed, ")"),
+        "(default " + options.out + ")"}) {
     EXPECT_THAT(usage, HasSubstr(value));
   }
 }
 
 TEST(DemoOptionsTest, EachOptionOfTheUsageTextIsTakenInBothForms) {
-  ASSERT_OK_AND_ASSIGN(
-      const DemoOptions options,
-      ParseDemoOptions(
-          {"--clients",    "3",           "--rounds=4", "--plan",           "s1e5m2:absmax", "--model=mlp",
-           "--data=/d",    "--partition", "iid",        "--samples=0",      "--lr",          "0.5",
-           "--momentum=0", "--batch",     "8",          "--local-epochs=2", "--seed",        "18446744073709551615",
-           "--out=o",      "--json"}));
+  ASSERT_OK_AND_ASSIGN(const DemoOptions options, ParseDemoOptions({"--clients",
+                                                                    "3",
+                                                                    "--rounds=4",
+                                                                    "--plan",
+                                                                    "s1e5m2:absmax",
+                                                                    "--model=mlp",
+                                                                    "--data=/d",
+                                                                    "--partition",
+                                                                    "iid",
+                                                                    "--samples=0",
+                                                                    "--lr",
+                                                                    "0.5",
+                                                                    "--momentum=0",
+                                                                    "--batch",
+                                                                    "8",
+                                                                    "--local-epochs=2",
+                                                                    "--seed",
+                                                                    "18446744073709551615",
+                                                                    "--out=o",
+                                                                    "--json",
+                                                                    "--augment=none"}));
   EXPECT_EQ(options.clients, 3u);
   EXPECT_EQ(options.rounds, 4u);
   EXPECT_EQ(options.plan, "s1e5m2:absmax");
   EXPECT_EQ(options.model, "mlp");
   EXPECT_EQ(options.data, "/d");
   EXPECT_EQ(options.partition, "iid");
+  EXPECT_EQ(options.augment, "none");
   EXPECT_EQ(options.samples, 0u);
   EXPECT_EQ(options.learning_rate, 0.5);
   EXPECT_EQ(options.momentum, 0);
@@ -57,6 +73,7 @@ TEST(DemoOptionsTest, AWrongArgumentIsNamedWithItsValueAndWhatIsAccepted) {
     const char* message;
   };
   const Case cases[] = {
+      {{"--augment", "all"}, "--augment augmentation 'all': use none, flip-crop, or auto"},
       {{"--clients", "0"}, "--clients is '0', must be a whole number of 1..1000"},
       {{"--clients", "ten"}, "--clients is 'ten'"},
       {{"--rounds", "-1"}, "--rounds is '-1'"},

@@ -47,6 +47,13 @@ TEST(SimulationOptionsTest, ARefusalNamesFlagValueAndWhatIsAccepted) {
       {{"out"}, {"'out'", "--help"}},
       {{"--clients", "5", "--clients-per-round", "6"}, {"--clients-per-round is 6", "--clients 5"}},
       {{"--clients", "50", "--samples", "49"}, {"--samples is 49", "50 clients"}},
+      {{"--augment", "mixup"}, {"--augment", "'mixup'", "none, flip-crop"}},
+      {{"--task=echo", "--weights=packed"}, {"--weights is for --task classify and speech", "--task echo has no use"}},
+      {{"--dropout=0.1", "--task=echo"}, {"--dropout is for --task speech;", "leave it out"}},
+      {{"--task=echo", "--audio=dir"}, {"--audio is for --task speech;", "--task echo"}},
+      {{"--audio=dir"}, {"--audio is for --task speech;", "--task classify"}},
+      {{"--task=speech", "--augment=none"}, {"--augment is for --task classify;", "--task speech"}},
+      {{"--parameters=5"}, {"--parameters is for --task echo;", "--task classify"}},
   };
   for (const auto& [arguments, words] : cases) {
     const absl::Status status = ParseSimulationOptions(arguments).status();
