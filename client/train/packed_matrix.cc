@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -10,7 +9,6 @@
 #include "common/base/bytes.h"
 #include "common/base/random_bits.h"
 #include "common/base/status_macros.h"
-#include "common/base/target_clones.h"
 #include "common/codec/float_format.h"
 #include "common/codec/float_scale.h"
 #include "common/codec/kernels/float_kernels.h"
@@ -23,26 +21,6 @@ using Rounding = PackedFormat::Rounding;
 using BlockBuffer = std::array<float, PackedMatrix::kBlock>;
 
 size_t GroupsOf(const PackedFormat& format) { return PackedMatrix::kBlock >> format.scale_group_log2; }
-size_t ScaleBytes(ScaleRule rule) {
-  return rule == ScaleRule::kNone ? 0 : rule == ScaleRule::kPowerOfTwo ? 1 : sizeof(float);
-}
-
-constexpr int kBlockLog2 = BlockOptions::kMaxGroupLog2;
-static_assert(size_t{1} << kBlockLog2 == PackedMatrix::kBlock);
-
-TW_TARGET_CLONES
-void Multiply(float scale, absl::Span<float> values) {
-  float* const out = values.data();
-  const size_t size = values.size();
-  for (size_t i = 0; i < size; ++i) out[i] *= scale;
-}
-
-TW_TARGET_CLONES
-void Divide(absl::Span<const float> values, float scale, float* out) {
-  const float* const in = values.data();
-  const size_t size = values.size();
-  for (size_t i = 0; i < size; ++i) out[i] = in[i] / scale;
-}
 
 constexpr size_t kBlockHalves = PackedMatrix::kBlock / 8;  // Philox blocks that a block of values uses up
 
@@ -71,8 +49,10 @@ PackedMatrix::PackedMatrix(uint64_t count, const PackedFormat& format, std::vect
     starts_[block + 1] = starts_[block] + (IsExact(block) ? 4 * size : PackedSize(size, format_.format.width()));
   }
   bytes_.resize(starts_.back());
-  scales_.resize(ScaleBytes(format_.scale) * blocks() * GroupsOf(format_));
-  for (size_t group = 0; group < blocks() * GroupsOf(format_); ++group) SetScale(group, 1.0f);
+  scales_.resize(ScaleSize(format_.scale) * blocks() * GroupsOf(format_));
+  GroupScales ones;
+  ones.fill(1);
+  for (size_t block = 0; block < blocks(); ++block) StoreScales(block, ones);
   if (format_.correction) transforms_.resize(blocks());
 }
 
@@ -98,36 +78,27 @@ void PackedMatrix::Expand(absl::Span<float> out) const {
   for (size_t block = 0; block < blocks(); ++block) ExpandBlock(block, out.subspan(block * kBlock, block_size(block)));
 }
 
+RowBlockFormat PackedMatrix::codes() const {
+  return {format_.format, format_.scale, size_t{1} << format_.scale_group_log2};
+}
+
 // What the codes stand for, before the correction. Codes are our own, so all of them are numbers.
 void PackedMatrix::Decode(size_t block, absl::Span<float> out) const {
-  // One call for the block, whatever the groups: its numbers, then its scales.
-  const uint8_t* const in = &bytes_[starts_[block]];
-  if (format_.scale_group_log2 == kBlockLog2) {
-    (void)DecodeFloats(in, out.size(), format_.format, ScaleOf(block), out.data());
-    return;
-  }
-  (void)DecodeFloats(in, out.size(), format_.format, 1, out.data());
-  const size_t size = size_t{1} << format_.scale_group_log2;
-  for (size_t first = 0; first < out.size(); first += size) {
-    Multiply(ScaleOf((block * kBlock + first) / size), out.subspan(first, std::min(size, out.size() - first)));
-  }
+  (void)DecodeRowBlock(codes(), LoadScales(block), &bytes_[starts_[block]], out);
 }
 
-float PackedMatrix::ScaleOf(size_t group) const {
-  switch (format_.scale) {
-    case ScaleRule::kNone:
-      return 1;
-    case ScaleRule::kPowerOfTwo:
-      return FloatFromBits(uint32_t{scales_[group]} << 23);
-    case ScaleRule::kAbsMax:
-      break;
-  }
-  return FloatFromBits(LoadLittle<uint32_t>(&scales_[4 * group]));
+GroupScales PackedMatrix::LoadScales(size_t block) const {
+  GroupScales scales;
+  const size_t size = ScaleSize(format_.scale), groups = GroupsOf(format_);
+  const uint8_t* const at = scales_.data() + block * groups * size;
+  for (size_t i = 0; i < groups; ++i) scales[i] = LoadScale(format_.scale, at + i * size);
+  return scales;
 }
 
-void PackedMatrix::SetScale(size_t group, float scale) {
-  if (format_.scale == ScaleRule::kPowerOfTwo) scales_[group] = static_cast<uint8_t>(FloatBits(scale) >> 23);
-  if (format_.scale == ScaleRule::kAbsMax) StoreLittle<uint32_t>(FloatBits(scale), &scales_[4 * group]);
+void PackedMatrix::StoreScales(size_t block, const GroupScales& scales) {
+  const size_t size = ScaleSize(format_.scale), groups = GroupsOf(format_);
+  uint8_t* const at = scales_.data() + block * groups * size;
+  for (size_t i = 0; i < groups; ++i) StoreScale(format_.scale, scales[i], at + i * size);
 }
 
 absl::Status PackedMatrix::PackBlock(size_t block, absl::Span<const float> values, uint64_t key) {
@@ -166,44 +137,18 @@ absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, 
   if (MaxMagnitudeBits(coded, values.size()) >= kFloatInfinityBits) {
     return absl::InvalidArgumentError("a weight is too large for its correction");
   }
-  std::array<uint16_t, kBlock> dither;
+  std::array<uint16_t, kBlock> random;
+  const uint16_t* dither = format_.rounding == Rounding::kTruncate ? TruncatingDither() : nullptr;
   if (format_.rounding == Rounding::kStochastic) {
-    FillRandomHalves(key, block * kBlockHalves, absl::MakeSpan(dither.data(), values.size()));
-  } else {
-    std::fill_n(dither.begin(), values.size(), uint16_t{0});
+    FillRandomHalves(key, block * kBlockHalves, absl::MakeSpan(random.data(), values.size()));
+    dither = random.data();
   }
-  BlockBuffer scaled;
-  float scale = 1;
-  if (format_.scale_group_log2 == kBlockLog2) {
-    scale = ChooseScale(block, absl::MakeConstSpan(coded, values.size()));
-  } else {
-    DivideByScales(block, absl::MakeConstSpan(coded, values.size()), scaled.data());
-    coded = scaled.data();
-  }
-  uint8_t* const out = &bytes_[starts_[block]];
-  if (format_.rounding == Rounding::kNearestEven) {
-    (void)EncodeFloats(coded, values.size(), format_.format, scale, out);
-  } else {
-    (void)EncodeFloatsDithered(coded, dither.data(), values.size(), format_.format, scale, out);
-  }
+  const auto to_code = absl::MakeConstSpan(coded, values.size());
+  const GroupScales scales = ChooseGroupScales(codes(), to_code);
+  StoreScales(block, scales);
+  EncodeRowBlock(codes(), scales, to_code, dither, &bytes_[starts_[block]]);
   if (!transforms_.empty()) FitTransform(block, values);
   return absl::OkStatus();
-}
-
-float PackedMatrix::ChooseScale(size_t group, absl::Span<const float> values) {
-  const float absmax = FloatFromBits(MaxMagnitudeBits(values.data(), values.size()));
-  const float scale = ChooseFloatScale(format_.format, format_.scale, absmax);
-  SetScale(group, scale);
-  return scale;
-}
-
-// What the kernel does with one scale for all: one division of each value.
-void PackedMatrix::DivideByScales(size_t block, absl::Span<const float> values, float* out) {
-  const size_t size = size_t{1} << format_.scale_group_log2;
-  for (size_t first = 0; first < values.size(); first += size) {
-    const auto group = values.subspan(first, size);
-    Divide(group, ChooseScale((block * kBlock + first) / size, group), out + first);
-  }
 }
 
 void PackedMatrix::FitTransform(size_t block, absl::Span<const float> values) {

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "common/codec/codec_spec.h"
 #include "common/codec/line_fit.h"
+#include "common/codec/row_block_codes.h"
 #include "common/codec/row_blocks.h"
 
 namespace thinwire {
@@ -59,12 +60,11 @@ class PackedMatrix {
 
  private:
   bool IsExact(size_t block) const { return !exact_.empty() && exact_[block]; }
+  RowBlockFormat codes() const;
   void Decode(size_t block, absl::Span<float> out) const;
   absl::Status Encode(size_t block, absl::Span<const float> values, uint64_t key);
-  float ScaleOf(size_t group) const;
-  void SetScale(size_t group, float scale);
-  float ChooseScale(size_t group, absl::Span<const float> values);
-  void DivideByScales(size_t block, absl::Span<const float> values, float* out);
+  GroupScales LoadScales(size_t block) const;
+  void StoreScales(size_t block, const GroupScales& scales);
   void FitTransform(size_t block, absl::Span<const float> values);
 
   uint64_t count_;
@@ -72,7 +72,7 @@ class PackedMatrix {
   std::vector<bool> exact_;
   std::vector<uint64_t> starts_;  // of each block in bytes_, and the end
   std::vector<uint8_t> bytes_;
-  std::vector<uint8_t> scales_;   // of each group: an exponent of two in a byte, an FP32 number, or nothing
+  std::vector<uint8_t> scales_;   // of each group, all blocks having as many (StoreScale)
   std::vector<Line> transforms_;  // of each block, empty without correction: value = line(scale * number of the code)
 };
 

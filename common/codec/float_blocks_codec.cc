@@ -12,6 +12,7 @@
 #include "common/codec/kernels/float_kernels.h"
 #include "common/codec/line_fit.h"
 #include "common/codec/little_endian.h"
+#include "common/codec/row_block_codes.h"
 
 namespace thinwire {
 namespace {
@@ -20,7 +21,6 @@ using Part = FloatBlocksLayout::Part;
 
 constexpr size_t kLineSize = 8;
 constexpr uint8_t kCorrectionFlag = 1;
-constexpr int kExponentOffset = 127;
 
 absl::Status NotFinite() {
   return absl::InvalidArgumentError("a value is NaN or infinite; only finite numbers are coded");
@@ -38,22 +38,6 @@ absl::Status CheckMask(uint16_t exact_blocks, uint32_t count) {
                                                  RowBlockCount(count), " row blocks"));
 }
 
-// A power of two is one byte, its exponent in two's complement.
-float LoadScale(ScaleRule rule, const uint8_t* at) {
-  if (rule == ScaleRule::kAbsMax) return FloatFromBits(LoadLittle<uint32_t>(at));
-  const int exponent = static_cast<int8_t>(*at);
-  // -127 becomes 0 as well: neither is a lawful scale.
-  return exponent == -128 ? 0.0f : FloatFromBits(static_cast<uint32_t>(exponent + kExponentOffset) << 23);
-}
-
-void StoreScale(ScaleRule rule, float scale, uint8_t* at) {
-  if (rule == ScaleRule::kAbsMax) {
-    StoreLittle<uint32_t>(FloatBits(scale), at);
-  } else {
-    *at = static_cast<uint8_t>(static_cast<int>(FloatBits(scale) >> 23) - kExponentOffset);
-  }
-}
-
 Line LoadLine(const uint8_t* at) {
   return {FloatFromBits(LoadLittle<uint32_t>(at)), FloatFromBits(LoadLittle<uint32_t>(at + 4))};
 }
@@ -63,24 +47,25 @@ void StoreLine(const Line& line, uint8_t* at) {
   StoreLittle<uint32_t>(FloatBits(line.offset), at + 4);
 }
 
-// Calls use(first value, values, offset of the scale, offset of the codes) for each scale group of a coded part. A
-// whole group has a whole number of bytes.
-template <typename Use>
-void ForEachGroup(const FloatBlocksLayout& layout, const Part& part, int width, const Use& use) {
-  size_t scale = part.scales, data = part.data;
-  for (uint32_t done = 0; done < part.count; done += layout.group) {
-    const uint32_t size = std::min(layout.group, part.count - done);
-    use(part.first + done, size, scale, data);
-    scale += layout.scale_size;
-    data += PackedSize(size, width);
+RowBlockFormat FormatOf(const CodecSpec& spec) {
+  return {spec.format, spec.scale, size_t{1} << spec.blocks.scale_group_log2};
+}
+
+// The scales of a coded part, as they stand in `body`.
+GroupScales LoadScales(const RowBlockFormat& format, const Part& part, const uint8_t* body) {
+  GroupScales scales;
+  const size_t size = ScaleSize(format.scale);
+  for (size_t i = 0; i < format.GroupsOf(part.count); ++i) {
+    scales[i] = LoadScale(format.scale, body + part.scales + i * size);
   }
+  return scales;
 }
 
 // Everything of one frame, between its values and its body.
 class BodyEncoder {
  public:
-  BodyEncoder(const CodecSpec& spec, const FloatBlocksLayout& layout, absl::Span<const float> values, uint8_t* body)
-      : spec_(spec), layout_(layout), values_(values), body_(body) {}
+  BodyEncoder(const CodecSpec& spec, absl::Span<const float> values, uint8_t* body)
+      : spec_(spec), format_(FormatOf(spec)), values_(values), body_(body) {}
 
   void WriteHeader(uint16_t exact_blocks) {
     body_[0] = static_cast<uint8_t>(spec_.format.exponent_bits);
@@ -95,33 +80,20 @@ class BodyEncoder {
   void WritePart(const Part& part) {
     const absl::Span<const float> values = values_.subspan(part.first, part.count);
     if (part.exact) return StoreAllLittle<uint32_t>(values.data(), values.size(), body_ + part.data);
-    ForEachGroup(layout_, part, spec_.format.width(), [this](uint32_t first, uint32_t size, size_t scale, size_t data) {
-      WriteGroup(values_.subspan(first, size), body_ + scale, body_ + data);
-    });
-    if (spec_.blocks.correction) StoreLine(Fit(part, values), body_ + part.line);
+    const GroupScales scales = ChooseGroupScales(format_, values);
+    const size_t size = ScaleSize(spec_.scale);
+    for (size_t i = 0; i < format_.GroupsOf(part.count); ++i) {
+      StoreScale(spec_.scale, scales[i], body_ + part.scales + i * size);
+    }
+    EncodeRowBlock(format_, scales, values, spec_.blocks.truncate ? TruncatingDither() : nullptr, body_ + part.data);
+    if (spec_.blocks.correction) StoreLine(Fit(part, scales, values), body_ + part.line);
   }
 
  private:
-  void WriteGroup(absl::Span<const float> values, uint8_t* scale_at, uint8_t* codes) {
-    const float absmax = FloatFromBits(MaxMagnitudeBits(values.data(), values.size()));
-    const float scale = ChooseFloatScale(spec_.format, spec_.scale, absmax);
-    if (layout_.scale_size > 0) StoreScale(spec_.scale, scale, scale_at);
-    // Values are known to be finite.
-    if (spec_.blocks.truncate) {
-      static constexpr std::array<uint16_t, kRowBlockValues> kNoDither = {};
-      (void)EncodeFloatsDithered(values.data(), kNoDither.data(), values.size(), spec_.format, scale, codes);
-    } else {
-      (void)EncodeFloats(values.data(), values.size(), spec_.format, scale, codes);
-    }
-  }
-
-  Line Fit(const Part& part, absl::Span<const float> values) {
+  Line Fit(const Part& part, const GroupScales& scales, absl::Span<const float> values) const {
     std::array<float, kRowBlockValues> buffer;
     const absl::Span<float> decoded(buffer.data(), values.size());
-    ForEachGroup(layout_, part, spec_.format.width(), [&](uint32_t first, uint32_t size, size_t scale, size_t data) {
-      const float factor = layout_.scale_size > 0 ? LoadScale(spec_.scale, body_ + scale) : 1.0f;
-      (void)DecodeFloats(body_ + data, size, spec_.format, factor, decoded.data() + (first - part.first));
-    });
+    (void)DecodeRowBlock(format_, scales, body_ + part.data, decoded);
     const Line line = FitLine(decoded, values);
     ApplyLine(line, decoded);
     // The largest values may be pushed over the edge: they stay without.
@@ -129,7 +101,7 @@ class BodyEncoder {
   }
 
   const CodecSpec& spec_;
-  const FloatBlocksLayout& layout_;
+  const RowBlockFormat format_;
   const absl::Span<const float> values_;
   uint8_t* const body_;
 };
@@ -152,37 +124,32 @@ absl::StatusOr<FloatBlocksHeader> ReadParameters(const uint8_t* body, uint32_t c
 }
 
 // Scales, corrections and unused bits of one coded row block.
-absl::Status CheckPart(const CodecSpec& codec, const FloatBlocksLayout& layout, const Part& part, const uint8_t* body) {
-  absl::Status status;
-  const int width = codec.format.width();
-  ForEachGroup(layout, part, width, [&](uint32_t, uint32_t size, size_t scale, size_t data) {
-    if (layout.scale_size > 0) {
-      status.Update(CheckFloatScale(codec.format, codec.scale, LoadScale(codec.scale, body + scale)));
-    }
-    const int used = static_cast<int>(static_cast<size_t>(size) * static_cast<size_t>(width) % 8);
-    if (used != 0 && body[data + PackedSize(size, width) - 1] >> used != 0) {
-      status.Update(absl::InvalidArgumentError("unused bits after the last code of a row block are not zero"));
-    }
-  });
-  if (status.ok() && codec.blocks.correction && !IsLawful(LoadLine(body + part.line))) {
+absl::Status CheckPart(const CodecSpec& codec, const Part& part, const uint8_t* body) {
+  const RowBlockFormat format = FormatOf(codec);
+  const GroupScales scales = LoadScales(format, part, body);
+  for (size_t i = 0; i < format.GroupsOf(part.count); ++i) {
+    TW_RETURN_IF_ERROR(CheckFloatScale(codec.format, codec.scale, scales[i]));
+  }
+  const size_t bits = size_t{part.count} * static_cast<size_t>(codec.format.width());
+  if (bits % 8 != 0 && body[part.data + bits / 8] >> bits % 8 != 0) {
+    return absl::InvalidArgumentError("unused bits after the last code of a row block are not zero");
+  }
+  if (codec.blocks.correction && !IsLawful(LoadLine(body + part.line))) {
     const Line line = LoadLine(body + part.line);
     return absl::InvalidArgumentError(absl::StrCat("correction is ", line.slope, " and ", line.offset,
                                                    ", must be a positive normal slope and a finite offset"));
   }
-  return status;
+  return absl::OkStatus();
 }
 
-bool DecodePart(const CodecSpec& codec, const FloatBlocksLayout& layout, const Part& part, const uint8_t* body,
-                absl::Span<float> out) {
+bool DecodePart(const CodecSpec& codec, const Part& part, const uint8_t* body, absl::Span<float> out) {
   const absl::Span<float> values = out.subspan(part.first, part.count);
   bool numbers = true;
   if (part.exact) {
     LoadAllLittle<uint32_t>(body + part.data, values.size(), values.data());
   } else {
-    ForEachGroup(layout, part, codec.format.width(), [&](uint32_t first, uint32_t size, size_t scale, size_t data) {
-      const float factor = layout.scale_size > 0 ? LoadScale(codec.scale, body + scale) : 1.0f;
-      numbers = DecodeFloats(body + data, size, codec.format, factor, out.data() + first) && numbers;
-    });
+    const RowBlockFormat format = FormatOf(codec);
+    numbers = DecodeRowBlock(format, LoadScales(format, part, body), body + part.data, values);
     if (codec.blocks.correction) ApplyLine(LoadLine(body + part.line), values);
   }
   const bool may_overflow = part.exact || codec.blocks.correction;
@@ -193,13 +160,12 @@ bool DecodePart(const CodecSpec& codec, const FloatBlocksLayout& layout, const P
 
 FloatBlocksLayout LayOutFloatBlocks(const CodecSpec& spec, uint32_t count, uint16_t exact_blocks) {
   FloatBlocksLayout layout;
-  layout.group = 1u << spec.blocks.scale_group_log2;
-  layout.scale_size = spec.scale == ScaleRule::kNone ? 0 : spec.scale == ScaleRule::kPowerOfTwo ? 1 : 4;
+  const size_t scale_size = ScaleSize(spec.scale);
   size_t at = kFloatBlocksHeaderSize;
   for (uint32_t i = 0; i < RowBlockCount(count); ++i) {
     Part part{i * kRowBlockValues, RowBlockSize(count, i), (exact_blocks >> i & 1) != 0};
     part.scales = at;
-    if (!part.exact) at += (part.count + layout.group - 1) / layout.group * layout.scale_size;
+    if (!part.exact) at += FormatOf(spec).GroupsOf(part.count) * scale_size;
     layout.parts.push_back(part);
   }
   for (Part& part : layout.parts) {
@@ -242,7 +208,7 @@ absl::Status FloatBlocksCodec::EncodePartly(absl::Span<const float> values, floa
   if (MaxMagnitudeBits(values.data(), values.size()) >= kFloatInfinityBits) return NotFinite();
   const FloatBlocksLayout layout = LayOutFloatBlocks(spec_, count, exact_blocks);
   FrameWriter writer(CodecId::kFloatBlocks, count, layout.body_size, frame);
-  BodyEncoder encoder(spec_, layout, values, writer.body());
+  BodyEncoder encoder(spec_, values, writer.body());
   encoder.WriteHeader(exact_blocks);
   for (const Part& part : layout.parts) encoder.WritePart(part);
   writer.Finish();
@@ -265,8 +231,8 @@ absl::StatusOr<FloatBlocksHeader> ReadFloatBlocksHeader(absl::string_view body, 
   bool first = true;
   for (const Part& part : layout.parts) {
     if (part.exact) continue;
-    TW_RETURN_IF_ERROR(CheckPart(header.codec, layout, part, bytes));
-    if (first && layout.scale_size > 0) header.first_scale = LoadScale(header.codec.scale, bytes + part.scales);
+    TW_RETURN_IF_ERROR(CheckPart(header.codec, part, bytes));
+    if (first) header.first_scale = LoadScale(header.codec.scale, bytes + part.scales);
     first = false;
   }
   return header;
@@ -279,7 +245,7 @@ absl::Status DecodeFloatBlocksBody(absl::string_view body, absl::Span<float> out
   bool finite = true;
   for (const Part& part : layout.parts) {
     const auto* bytes = reinterpret_cast<const uint8_t*>(body.data());
-    finite = DecodePart(header.codec, layout, part, bytes, out) && finite;
+    finite = DecodePart(header.codec, part, bytes, out) && finite;
   }
   if (finite) return absl::OkStatus();
   return absl::InvalidArgumentError("a value or code stands for NaN or infinity; only finite numbers are coded");

@@ -34,8 +34,6 @@ struct FloatBlocksLayout {
     size_t data = 0;    // ... and of its codes or values
   };
   std::vector<Part> parts;
-  size_t scale_size = 0;  // bytes of one scale
-  uint32_t group = kRowBlockValues;
   size_t body_size = 0;
 };
 FloatBlocksLayout LayOutFloatBlocks(const CodecSpec& spec, uint32_t count, uint16_t exact_blocks);

@@ -56,4 +56,21 @@ absl::Status CheckFloatScale(FloatFormat format, ScaleRule rule, float scale) {
   return absl::OkStatus();
 }
 
+size_t ScaleSize(ScaleRule rule) {
+  return rule == ScaleRule::kNone ? 0 : rule == ScaleRule::kPowerOfTwo ? 1 : sizeof(float);
+}
+
+void StoreScale(ScaleRule rule, float scale, uint8_t* at) {
+  if (rule == ScaleRule::kPowerOfTwo) *at = static_cast<uint8_t>(LeadingExponent(scale));
+  if (rule == ScaleRule::kAbsMax) StoreLittle<uint32_t>(FloatBits(scale), at);
+}
+
+float LoadScale(ScaleRule rule, const uint8_t* at) {
+  if (rule == ScaleRule::kNone) return 1;
+  if (rule == ScaleRule::kAbsMax) return FloatFromBits(LoadLittle<uint32_t>(at));
+  const int exponent = static_cast<int8_t>(*at);
+  // -127 becomes 0 as well: neither is a lawful scale.
+  return exponent == -128 ? 0.0f : PowerOfTwo(exponent);
+}
+
 }  // namespace thinwire

@@ -2,6 +2,9 @@
 #ifndef THINWIRE_COMMON_CODEC_FLOAT_SCALE_H_
 #define THINWIRE_COMMON_CODEC_FLOAT_SCALE_H_
 
+#include <cstddef>
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "common/codec/codec_spec.h"
 
@@ -17,6 +20,13 @@ float ChooseFloatScale(FloatFormat format, ScaleRule rule, float absmax);
 
 // INVALID_ARGUMENT unless `scale` is one that ChooseFloatScale may choose for some tensor.
 absl::Status CheckFloatScale(FloatFormat format, ScaleRule rule, float scale);
+
+// A scale beside the codes it belongs to: nothing without a rule, the exponent of a power of two as one byte in two's
+// complement, or binary32, little-endian.
+size_t ScaleSize(ScaleRule rule);
+void StoreScale(ScaleRule rule, float scale, uint8_t* at);
+// 1 without a rule. What was not stored by StoreScale may come out as no lawful scale.
+float LoadScale(ScaleRule rule, const uint8_t* at);
 
 }  // namespace thinwire
 

@@ -11,23 +11,33 @@ struct LineSums {
 };
 
 // In lanes: a fixed order whatever the compiler makes of it.
-LineSums SumsOf(absl::Span<const float> x, absl::Span<const float> y) {
-  constexpr size_t kLanes = 8;
-  double sum_x[kLanes] = {}, sum_y[kLanes] = {}, sum_xx[kLanes] = {}, sum_xy[kLanes] = {};
-  for (size_t i = 0; i < x.size(); ++i) {
-    const size_t lane = i % kLanes;
-    const double a = x[i], b = y[i];
-    sum_x[lane] += a;
-    sum_y[lane] += b;
-    sum_xx[lane] += a * a;
-    sum_xy[lane] += a * b;
+constexpr size_t kLanes = 8;
+struct LaneSums {
+  double x[kLanes] = {}, y[kLanes] = {}, xx[kLanes] = {}, xy[kLanes] = {};
+
+  // Values of consecutive lanes from the first on.
+  void Add(const float* xs, const float* ys, size_t lanes) {
+    for (size_t lane = 0; lane < lanes; ++lane) {
+      const double a = xs[lane], b = ys[lane];
+      x[lane] += a;
+      y[lane] += b;
+      xx[lane] += a * a;
+      xy[lane] += a * b;
+    }
   }
+};
+
+LineSums SumsOf(absl::Span<const float> x, absl::Span<const float> y) {
+  LaneSums lanes;
+  size_t i = 0;
+  for (; i + kLanes <= x.size(); i += kLanes) lanes.Add(x.data() + i, y.data() + i, kLanes);
+  lanes.Add(x.data() + i, y.data() + i, x.size() - i);
   LineSums sums;
   for (size_t lane = 0; lane < kLanes; ++lane) {
-    sums.x += sum_x[lane];
-    sums.y += sum_y[lane];
-    sums.xx += sum_xx[lane];
-    sums.xy += sum_xy[lane];
+    sums.x += lanes.x[lane];
+    sums.y += lanes.y[lane];
+    sums.xx += lanes.xx[lane];
+    sums.xy += lanes.xy[lane];
   }
   return sums;
 }

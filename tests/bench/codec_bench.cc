@@ -204,7 +204,7 @@ void Register(const std::string& codec, const KernelTarget& target, size_t count
   const CodecSpec spec = *CodecSpec::Parse(codec);
   for (const auto& [name, operation] : Operations()) {
     const bool kernel_only = absl::StrContains("scan+encode dither decode", name);
-    if (spec.id == CodecId::kFp32 && kernel_only) continue;
+    if (spec.id != CodecId::kFloat && kernel_only) continue;
     benchmark::RegisterBenchmark(absl::StrCat(codec, "/", target.name, "/", count, "/", name).c_str(), Run, spec,
                                  target, operation, count)
         ->UseManualTime()
@@ -218,7 +218,9 @@ void RegisterAll() {
   for (const size_t count : {size_t{1} << 16, size_t{1} << 20, size_t{1} << 24}) {
     for (const KernelTarget& target : targets) Register("s1e3m7:pow2", target, count);
     for (const char* codec :
-         {"s1e2m3:pow2", "s1e4m3:pow2", "s1e5m10:pow2", "s1e4m14:pow2", "s1e8m7:none", "s1e3m7:absmax", "fp32"}) {
+         {"s1e2m3:pow2", "s1e4m3:pow2", "s1e5m10:pow2", "s1e4m14:pow2", "s1e8m7:none", "s1e3m7:absmax", "fp32",
+          // Float blocks: scales of their own for groups of 4,096 and of 64 values.
+          "s1e3m7/4096", "s1e3m7/64", "s1e2m3:absmax/64", "s1e3m7/64+correction"}) {
       Register(codec, targets.front(), count);
     }
   }

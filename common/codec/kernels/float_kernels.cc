@@ -37,6 +37,15 @@ bool EncodeFloatsDitheredHere(const float* values, const uint16_t* dither, size_
 bool DecodeFloatsHere(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out) {
   return scalar::DecodeFloats(packed, count, format, scale, out);
 }
+void MaxMagnitudeBitsOfGroupsHere(const float* values, size_t count, size_t group, uint32_t* largest) {
+  scalar::MaxMagnitudeBitsOfGroups(values, count, group, largest);
+}
+void DivideGroupsHere(const float* values, size_t count, size_t group, const float* scales, float* out) {
+  scalar::DivideGroups(values, count, group, scales, out);
+}
+void MultiplyGroupsHere(float* values, size_t count, size_t group, const float* scales) {
+  scalar::MultiplyGroups(values, count, group, scales);
+}
 
 #else
 
@@ -178,6 +187,48 @@ bool DecodeFloatsHere(const uint8_t* packed, size_t count, FloatFormat format, f
                                    : DecodeAs<false>(params, packed, count, out);
 }
 
+void MaxMagnitudeBitsOfGroupsHere(const float* values, size_t count, size_t group, uint32_t* largest) {
+  for (size_t first = 0; first < count; first += group) {
+    *largest++ = MaxMagnitudeBitsHere(values + first, std::min(group, count - first));
+  }
+}
+
+// out[i] = values[i] * factor; in place if they are the same.
+HWY_INLINE void MultiplyAll(const float* values, size_t count, float factor, float* out) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto factors = hn::Set(d, factor);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::Mul(hn::LoadU(d, values + i), factors), d, out + i);
+  for (; i < count; ++i) out[i] = values[i] * factor;
+}
+
+HWY_INLINE void DivideAll(const float* values, size_t count, float divisor, float* out) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto divisors = hn::Set(d, divisor);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(hn::Div(hn::LoadU(d, values + i), divisors), d, out + i);
+  for (; i < count; ++i) out[i] = values[i] / divisor;
+}
+
+void DivideGroupsHere(const float* values, size_t count, size_t group, const float* scales, float* out) {
+  for (size_t first = 0; first < count; first += group, ++scales) {
+    const size_t size = std::min(group, count - first);
+    if (HasExactInverse(*scales)) {
+      MultiplyAll(values + first, size, 1 / *scales, out + first);
+    } else {
+      DivideAll(values + first, size, *scales, out + first);
+    }
+  }
+}
+
+void MultiplyGroupsHere(float* values, size_t count, size_t group, const float* scales) {
+  for (size_t first = 0; first < count; first += group, ++scales) {
+    MultiplyAll(values + first, std::min(group, count - first), *scales, values + first);
+  }
+}
+
 #endif  // HWY_TARGET == HWY_SCALAR
 
 }  // namespace HWY_NAMESPACE
@@ -191,6 +242,9 @@ HWY_EXPORT(MaxMagnitudeBitsHere);
 HWY_EXPORT(EncodeFloatsHere);
 HWY_EXPORT(EncodeFloatsDitheredHere);
 HWY_EXPORT(DecodeFloatsHere);
+HWY_EXPORT(MaxMagnitudeBitsOfGroupsHere);
+HWY_EXPORT(DivideGroupsHere);
+HWY_EXPORT(MultiplyGroupsHere);
 
 uint32_t MaxMagnitudeBits(const float* values, size_t count) {
   return HWY_DYNAMIC_DISPATCH(MaxMagnitudeBitsHere)(values, count);
@@ -207,6 +261,18 @@ bool EncodeFloatsDithered(const float* values, const uint16_t* dither, size_t co
 
 bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out) {
   return HWY_DYNAMIC_DISPATCH(DecodeFloatsHere)(packed, count, format, scale, out);
+}
+
+void MaxMagnitudeBitsOfGroups(const float* values, size_t count, size_t group, uint32_t* largest) {
+  HWY_DYNAMIC_DISPATCH(MaxMagnitudeBitsOfGroupsHere)(values, count, group, largest);
+}
+
+void DivideGroups(const float* values, size_t count, size_t group, const float* scales, float* out) {
+  HWY_DYNAMIC_DISPATCH(DivideGroupsHere)(values, count, group, scales, out);
+}
+
+void MultiplyGroups(float* values, size_t count, size_t group, const float* scales) {
+  HWY_DYNAMIC_DISPATCH(MultiplyGroupsHere)(values, count, group, scales);
 }
 
 std::vector<KernelTarget> KernelTargets() {

@@ -32,6 +32,12 @@ bool EncodeFloatsDithered(const float* values, const uint16_t* dither, size_t co
 // does not look at unused bits. False if a code is no number; `out` is then unspecified.
 bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out);
 
+// The same for groups of `group` values each, the last one perhaps shorter, and one entry of `largest` or `scales` for
+// each of them: the largest magnitudes; out[i] = values[i] / scale; values[i] *= scale. Scales as above.
+void MaxMagnitudeBitsOfGroups(const float* values, size_t count, size_t group, uint32_t* largest);
+void DivideGroups(const float* values, size_t count, size_t group, const float* scales, float* out);
+void MultiplyGroups(float* values, size_t count, size_t group, const float* scales);
+
 // The instruction sets of this processor that the kernels were built for, the best first. For tests and benchmarks.
 struct KernelTarget {
   int64_t id;

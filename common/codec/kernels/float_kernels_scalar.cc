@@ -66,5 +66,19 @@ bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float
   return numbers;
 }
 
+void MaxMagnitudeBitsOfGroups(const float* values, size_t count, size_t group, uint32_t* largest) {
+  for (size_t first = 0; first < count; first += group) {
+    *largest++ = MaxMagnitudeBits(values + first, std::min(group, count - first));
+  }
+}
+
+void DivideGroups(const float* values, size_t count, size_t group, const float* scales, float* out) {
+  for (size_t i = 0; i < count; ++i) out[i] = values[i] / scales[i / group];
+}
+
+void MultiplyGroups(float* values, size_t count, size_t group, const float* scales) {
+  for (size_t i = 0; i < count; ++i) values[i] *= scales[i / group];
+}
+
 }  // namespace scalar
 }  // namespace thinwire

@@ -16,6 +16,9 @@ bool EncodeFloats(const float* values, size_t count, FloatFormat format, float s
 bool EncodeFloatsDithered(const float* values, const uint16_t* dither, size_t count, FloatFormat format, float scale,
                           uint8_t* out);
 bool DecodeFloats(const uint8_t* packed, size_t count, FloatFormat format, float scale, float* out);
+void MaxMagnitudeBitsOfGroups(const float* values, size_t count, size_t group, uint32_t* largest);
+void DivideGroups(const float* values, size_t count, size_t group, const float* scales, float* out);
+void MultiplyGroups(float* values, size_t count, size_t group, const float* scales);
 
 }  // namespace scalar
 }  // namespace thinwire

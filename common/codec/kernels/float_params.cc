@@ -11,8 +11,7 @@ FloatParams MakeFloatParams(FloatFormat format, float scale) {
   FloatParams params;
   params.format = format;
   params.scale = scale;
-  // The reciprocal of a power of two is exact, and so x * inverse is x / scale, correctly rounded like the division.
-  params.exact_inverse = (FloatBits(scale) & 0x007fffffu) == 0;
+  params.exact_inverse = HasExactInverse(scale);
   params.inverse = 1 / scale;
   params.largest = FloatBits(LargestFinite(format));
   params.rebias = static_cast<uint32_t>(127 - ExponentBias(format)) << 23;

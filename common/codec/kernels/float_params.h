@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/base/bytes.h"
 #include "common/codec/codec_spec.h"
 
 namespace thinwire {
@@ -32,6 +33,9 @@ struct FloatParams {
   int width() const { return format.width(); }
 };
 FloatParams MakeFloatParams(FloatFormat format, float scale);
+
+// The reciprocal of a power of two is exact, and so x * inverse is x / scale, correctly rounded like the division.
+inline bool HasExactInverse(float scale) { return (FloatBits(scale) & 0x007fffffu) == 0; }
 
 // Tables move bytes within a whole vector of 16 codes, or within each of two blocks of 4 codes and 16 bytes. A block's
 // part of the stream starts in its first byte; if the width is odd, the second block of four shares it with the first.

@@ -211,6 +211,34 @@ TEST_P(FloatKernelsTest, FindsTheLargestMagnitudeAtEveryLength) {
 
 std::string TargetName(const testing::TestParamInfo<KernelTarget>& target) { return target.param.name; }
 
+TEST_P(FloatKernelsTest, GroupsGetTheSameBitsForEveryLength) {
+  const FloatFormat format = {3, 7};
+  for (const size_t group : {size_t{64}, size_t{128}}) {
+    for (size_t count = 0; count <= 300; count += count % 7 + 1) {
+      SCOPED_TRACE(testing::Message() << "group " << group << " count " << count);
+      const size_t groups = (count + group - 1) / group;
+      std::vector<float> scales;
+      for (size_t i = 0; i < groups; ++i) scales.push_back(Scales(format)[(count + i) % Scales(format).size()]);
+      // An odd address, so that no load is aligned.
+      std::vector<float> values = Values(format, 0.25f, count, count + 1);
+      const float* const in = values.data() + 1;
+      std::vector<uint32_t> expected_largest(groups), largest(groups);
+      scalar::MaxMagnitudeBitsOfGroups(in, count, group, expected_largest.data());
+      MaxMagnitudeBitsOfGroups(in, count, group, largest.data());
+      ASSERT_EQ(largest, expected_largest);
+      std::vector<float> expected(count), quotients(count + 1, 77.0f);
+      scalar::DivideGroups(in, count, group, scales.data(), expected.data());
+      DivideGroups(in, count, group, scales.data(), quotients.data());
+      ASSERT_TRUE(count == 0 || std::memcmp(quotients.data(), expected.data(), count * sizeof(float)) == 0);
+      ASSERT_EQ(quotients[count], 77.0f);
+      scalar::MultiplyGroups(expected.data(), count, group, scales.data());
+      MultiplyGroups(quotients.data(), count, group, scales.data());
+      ASSERT_TRUE(count == 0 || std::memcmp(quotients.data(), expected.data(), count * sizeof(float)) == 0);
+      ASSERT_EQ(quotients[count], 77.0f);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(On, FloatKernelsTest, testing::ValuesIn(KernelTargets()), TargetName);
 
 }  // namespace
