@@ -1,0 +1,45 @@
+// A model's trainable values as one vector: tensors in the model's order, each in its own. Which position of the vector
+// lies where in the model, so that either can be walked block by block.
+#ifndef THINWIRE_COMMON_SUBSPACE_TRAINABLE_VECTOR_H_
+#define THINWIRE_COMMON_SUBSPACE_TRAINABLE_VECTOR_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "common/tensor/block_source.h"
+#include "common/tensor/model_spec.h"
+
+namespace thinwire {
+
+// Immutable, thread-safe.
+class TrainableVector {
+ public:
+  // Values [first, first + count) of tensor `tensor` (its index in the ModelSpec), `offset` values into a range.
+  struct Piece {
+    uint32_t tensor;
+    uint64_t first;
+    uint64_t count;
+    uint64_t offset;
+  };
+
+  explicit TrainableVector(const ModelSpec& model);
+
+  // Values in all trainable tensors: D.
+  uint64_t size() const { return ends_.empty() ? 0 : ends_.back(); }
+  // Calls `visit` for the pieces of positions [first, first + count), in ascending order, until one fails.
+  // INVALID_ARGUMENT if the range passes the end.
+  absl::Status ForEachPiece(uint64_t first, uint64_t count, absl::FunctionRef<absl::Status(const Piece&)> visit) const;
+  // Reads positions [first, first + out.size()) from the model that `source` gives.
+  absl::Status Read(BlockSource& source, uint64_t first, absl::Span<float> out) const;
+
+ private:
+  std::vector<uint32_t> tensors_;  // trainable and not empty
+  std::vector<uint64_t> ends_;     // position behind the last value of each
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_COMMON_SUBSPACE_TRAINABLE_VECTOR_H_
