@@ -23,6 +23,7 @@ ON_REQUEST = [
 ]
 BEYOND = [
     ('8 bits: S1E2M5, scales for 64', 's1e2m5:pow2/64+weights'),
+    ('7 bits: S1E2M4, scales for 64', 's1e2m4:pow2/64+weights'),
     ('6 bits: S1E2M3, scales for 64', 's1e2m3:pow2/64+weights'),
     ('5 bits: S1E2M2, scales for 64', 's1e2m2:pow2/64+weights'),
     ('4 bits: S1E2M1, scales for 64', 's1e2m1:pow2/64+weights'),
@@ -136,38 +137,41 @@ def megabytes(rows, direction):
   return f"{statistics.mean(row['trainers'][direction]['payload'] for row in rows) / 1e6:.2f}"
 
 
-def wer_cells(rows, reference):
-  """Mean and spread; difference to the reference, '-' for itself; loss; what the evaluator saw."""
+def wer_cells(rows, reference, start):
+  """Mean and spread; difference to the reference, '-' for itself; loss, and how much of the reference's gain over the
+  loss at the start it is; what the evaluator saw."""
+  losses = [row['loss'] for row in rows]
+  gain = (start - statistics.mean(losses)) / (start - statistics.mean(row['loss'] for row in reference))
   return [spread([row['wer'] for row in rows], 3), '-' if rows is reference else compared(rows, reference),
-          f"{statistics.mean(row['loss'] for row in rows):.2f} ± {deviation([row['loss'] for row in rows]):.2f}",
+          f'{statistics.mean(losses):.3f} ± {deviation(losses):.3f}', f'{100 * gain:.0f} %',
           f"{statistics.mean(row['wer_at_clients'] for row in rows):.3f}"]
 
 
-WER_HEAD = ["WER, server's model", 'against FP32 [95 %]', 'loss', 'WER, as clients hold it']
+WER_HEAD = ["WER, server's model", 'against FP32 [95 %]', 'loss', "of FP32's gain", 'WER, as clients hold it']
 HEAD = ['clients', 'weights and payloads', *WER_HEAD, 'parameter memory', 'down MB', 'up MB', 'down / FP32', 'up / FP32',
         'peak resident MB', 'speed']
 
 
-def table(results, memory, formats, label):
+def table(results, memory, formats, label, start):
   """Rows under HEAD for one partition. results[codec] are its rows by seed, memory[codec] what a client takes."""
   def seconds(codec):
     return statistics.median(row['cpu_seconds'] for row in results[codec])
   lines = []
   for name, codec in formats:
     rows, held = results[codec], memory[codec]
-    lines.append([label, name, *wer_cells(rows, results['fp32']),
+    lines.append([label, name, *wer_cells(rows, results['fp32'], start),
                   f"{100 * held['weights'] / (4 * held['parameters']):.1f} %", megabytes(rows, 'down'),
                   megabytes(rows, 'up'), f"{share(rows, 'down'):.1f} %", f"{share(rows, 'up'):.1f} %",
                   f"{held['peak_resident'] / 1e6:.0f}", f"{seconds('fp32') / seconds(codec):.2f}"])
   return lines
 
 
-def ablation_table(results, reference):
+def ablation_table(results, reference, start):
   """Head and rows; results by codec and weights."""
-  lines = [['FP32', *wer_cells(reference, reference), '100.0 %']]
+  lines = [['FP32', *wer_cells(reference, reference, start), '100.0 %']]
   for name, codec, weights in ABLATION:
     rows = results[codec, weights]
-    lines.append([name, *wer_cells(rows, reference), f"{share(rows, 'down'):.1f} %"])
+    lines.append([name, *wer_cells(rows, reference, start), f"{share(rows, 'down'):.1f} %"])
   return ['weights and payloads', *WER_HEAD, 'down / FP32'], lines
 
 
