@@ -18,7 +18,7 @@ constexpr int kMaxWalshLevels = 30;
 //
 // Binary32 butterflies, from index bit 0 to the highest, so that finite values give the same bits on every CPU; the
 // relative error in the 2-norm grows with log2(size), about 2e-7 at 2^24. Magnitudes grow by up to `size`. Takes no
-// extra memory up to 2^16 values and at most 1 MiB beyond. Thread-safe on different values; runs on the calling thread.
+// extra memory up to 2^16 values and at most 2 MiB beyond. Thread-safe on different values; runs on the calling thread.
 absl::Status WalshHadamard(absl::Span<float> values);
 
 // The same of a vector of which only the first `live_in` values are looked at (the others count as zero, whatever they

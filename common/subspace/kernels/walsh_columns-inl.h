@@ -66,11 +66,12 @@ HWY_INLINE void TilePass(Columns from, Columns to, size_t rows, int first_level,
   }
 }
 
-// All levels between 2^levels rows, of one tile. `scratch` holds 2^levels * width values.
+// All levels between 2^levels rows, of one tile. `scratch` holds 2^levels * (width + kLineValues) values: the line more
+// keeps rows at power-of-two distances from sharing a set of cache lines.
 template <Writing kWriting>
 inline void TransformTile(Columns memory, size_t live_out, int levels, size_t width, float* scratch) {
   const size_t rows = size_t{1} << levels;
-  const Columns dense = {scratch, width, rows}, out = {memory.first, memory.stride, live_out};
+  const Columns dense = {scratch, width + kLineValues, rows}, out = {memory.first, memory.stride, live_out};
   int done = 0;
   while (done < levels) {
     const int next = NextPass(levels - done, kRegisterLevels);

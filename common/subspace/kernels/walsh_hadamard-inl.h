@@ -12,8 +12,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "common/subspace/kernels/walsh_hadamard_kernels.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -28,6 +30,8 @@ constexpr int kLogLanes = kLanes == 16 ? 4 : kLanes == 8 ? 3 : 2;
 static_assert(kLanes == size_t{1} << kLogLanes, "vectors of 4, 8 or 16 floats");
 // Levels that fit into registers: 16 vectors where there are 32 registers, else 8.
 constexpr int kRegisterLevels = kLanes == 16 || HWY_ARCH_ARM_A64 ? 4 : 3;
+// In one cache line.
+constexpr size_t kLineValues = 16;
 // Beyond the first-level cache, at most 8 rows at once: at power-of-two distances they share a set of its lines.
 constexpr int kStrideLevels = 3;
 
@@ -170,13 +174,19 @@ HWY_INLINE void BasePass(float* values, size_t count) {
   }
 }
 
+// What a pass asks memory for meanwhile: nothing, or the same places of the next block.
+enum class Fetching { kNothing, kNextBlock };
+
 // kLevels levels, the first one between values that are `stride` apart.
-template <int kLevels>
+template <Fetching kFetching, int kLevels>
 HWY_INLINE void StridePass(float* values, size_t count, size_t stride) {
   for (float* part = values; part < values + count; part += stride << kLevels) {
     for (size_t i = 0; i < stride; i += kLanes) {
       Registers<kLevels> r;
       r.Load(part + i, stride);
+      if (kFetching == Fetching::kNextBlock && i % kLineValues == 0) {
+        for (size_t k = 0; k < (size_t{1} << kLevels); ++k) hwy::Prefetch(part + i + k * stride + kWalshBlockValues);
+      }
       r.Transform();
       r.Store(part + i, stride);
     }
@@ -189,11 +199,17 @@ HWY_INLINE int NextPass(int levels, int most) {
   return (levels + passes - 1) / passes;
 }
 
-// Levels `from` to `to` - 1, at most `most` a pass.
+// Levels `from` to `to` - 1, at most `most` a pass. The last pass fetches.
+template <Fetching kFetching>
 inline void StridePasses(float* values, size_t count, int from, int to, int most) {
   while (from < to) {
     const int levels = NextPass(to - from, most);
-    WithLevels(levels, [&](auto l) { StridePass<decltype(l)::value>(values, count, size_t{1} << from); });
+    const size_t stride = size_t{1} << from;
+    const bool last = from + levels == to;
+    WithLevels(levels, [&](auto l) {
+      if (last) StridePass<kFetching, decltype(l)::value>(values, count, stride);
+      if (!last) StridePass<Fetching::kNothing, decltype(l)::value>(values, count, stride);
+    });
     from += levels;
   }
 }
@@ -203,16 +219,21 @@ inline void TransformSmall(float* values, int levels) {
   const size_t count = size_t{1} << levels;
   const int base = levels - kLogLanes < kRegisterLevels ? levels - kLogLanes : kRegisterLevels;
   WithLevels(base, [&](auto l) { BasePass<decltype(l)::value>(values, count); });
-  StridePasses(values, count, kLogLanes + base, levels, kRegisterLevels);
+  StridePasses<Fetching::kNothing>(values, count, kLogLanes + base, levels, kRegisterLevels);
 }
 
-// All levels of 2^levels values, kLogLanes <= levels <= kWalshBlockLevels.
+// All levels of 2^levels values, kLogLanes <= levels <= kWalshBlockLevels. A whole block is seldom the last one: what
+// follows it is brought into the cache, without being looked at.
 inline void TransformBlock(float* values, int levels) {
   const int most = levels <= 12 + kStrideLevels ? 12 : 13;  // 16 or 32 KiB, so that the rest is one pass
   const int small = levels < most ? levels : most;
   const size_t count = size_t{1} << levels;
   for (size_t at = 0; at < count; at += size_t{1} << small) TransformSmall(values + at, small);
-  StridePasses(values, count, small, levels, kStrideLevels);
+  if (levels == kWalshBlockLevels) {
+    StridePasses<Fetching::kNextBlock>(values, count, small, levels, kStrideLevels);
+  } else {
+    StridePasses<Fetching::kNothing>(values, count, small, levels, kStrideLevels);
+  }
 }
 
 }  // namespace HWY_NAMESPACE

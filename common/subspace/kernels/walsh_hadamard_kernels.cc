@@ -1,6 +1,8 @@
 // One translation of the kernels per instruction set, chosen at run time.
 #include "common/subspace/kernels/walsh_hadamard_kernels.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -71,8 +73,18 @@ namespace {
 HWY_EXPORT(TransformWalshBlockHere);
 HWY_EXPORT(TransformRowsHere);
 
-// Values in the scratch of a tile, of which at least a line of 16 columns.
-constexpr size_t kTileValues = size_t{1} << 17;
+// Values in one cache line, which the scratch of a tile has more in each row.
+constexpr size_t kLine = 16;
+
+// Values in a tile: half of the second-level cache. No result depends on it.
+size_t TileValues() {
+  static const size_t values = [] {
+    const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);  // 0 or -1 if unknown
+    return size_t{1} << (bytes >= (2 << 20) ? 18 : 17);
+  }();
+  return values;
+}
+
 // Rows that the first pass reads together, at most.
 constexpr size_t kRowsTogether = 16;
 
@@ -84,8 +96,8 @@ void TransformBetweenWalshBlocks(float* values, int levels, size_t live_in, size
   const size_t rows = size_t{1} << levels;
   const size_t clear = std::min(rows, (live_in + kRowsTogether - 1) / kRowsTogether * kRowsTogether);
   std::fill(values + live_in * kWalshBlockValues, values + clear * kWalshBlockValues, 0.0f);
-  const size_t width = std::max<size_t>(std::min<size_t>(kTileValues >> levels, 1024), 16);
-  const auto scratch = hwy::AllocateAligned<float>(width << levels);
+  const size_t width = std::max<size_t>(std::min<size_t>(TileValues() >> levels, 1024), kLine);
+  const auto scratch = hwy::AllocateAligned<float>((width + kLine) << levels);
   HWY_DYNAMIC_DISPATCH(TransformRowsHere)(values, levels, clear, live_out, width, scratch.get());
 }
 

@@ -16,7 +16,7 @@ constexpr size_t kWalshBlockValues = size_t{1} << kWalshBlockLevels;
 void TransformWalshBlock(float* values, int levels);
 
 // The levels between 2^levels blocks that lie one after the other, 1 <= levels <= 14. Blocks from `live_in` on count as
-// zero, whatever they hold; blocks from `live_out` on are not wanted, and hold anything afterwards. Allocates at most 1
+// zero, whatever they hold; blocks from `live_out` on are not wanted, and hold anything afterwards. Allocates at most 2
 // MiB.
 void TransformBetweenWalshBlocks(float* values, int levels, size_t live_in, size_t live_out);
 
