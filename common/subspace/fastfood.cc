@@ -67,6 +67,10 @@ absl::Status CheckFinite(absl::Span<const float> values, const char* what) {
 // Parts of a block that stay in cache from one step to the next.
 size_t PartSize(size_t block) { return std::min(block, kWalshBlockValues); }
 
+const float* NextPart(absl::Span<const float> values, size_t at) {
+  return at < values.size() ? values.data() + at : nullptr;
+}
+
 int Levels(size_t size) {
   int levels = 0;
   while ((size_t{1} << levels) < size) ++levels;
@@ -154,7 +158,7 @@ absl::Status Fastfood::ApplyBlock(uint64_t block, const ValueSigns& signs, Fastf
   FastfoodRows rows(spec_, block, values.size(), table_size_);
   for (size_t at = 0; at < values.size(); at += part) {
     rows.Gather(workspace->table(), at, values.subspan(at, part));
-    TransformWalshBlock(values.data() + at, Levels(part));
+    TransformWalshBlock(values.data() + at, Levels(part), NextPart(values, at + part));
     signs.Flip(first + at, values.subspan(at, part));  // the same for all parts, so that it may precede what is between
   }
   const size_t parts = values.size() / part;
@@ -187,7 +191,7 @@ absl::Status Fastfood::TransposeBlock(uint64_t block, const ValueSigns& signs, F
     TW_RETURN_IF_ERROR(source(first + at, values.subspan(at, count)));
     std::fill_n(values.data() + at + count, part - count, 0.0f);
     signs.Flip(first + at, values.subspan(at, part));
-    TransformWalshBlock(values.data() + at, Levels(part));
+    TransformWalshBlock(values.data() + at, Levels(part), NextPart(values, at + part));
   }
   const size_t parts = values.size() / part;
   if (parts > 1) TransformBetweenWalshBlocks(values.data(), Levels(parts), (live + part - 1) / part, parts);

@@ -34,13 +34,14 @@ absl::Status WalshHadamardOfPart(absl::Span<float> values, size_t live_in, size_
   while ((size_t{1} << levels) < size) ++levels;
   if (levels <= kWalshBlockLevels) {
     std::fill(values.begin() + static_cast<ptrdiff_t>(live_in), values.end(), 0.0f);
-    TransformWalshBlock(values.data(), levels);
+    TransformWalshBlock(values.data(), levels, nullptr);
     return absl::OkStatus();
   }
   const size_t blocks = Blocks(live_in);
   std::fill(values.data() + live_in, values.data() + blocks * kWalshBlockValues, 0.0f);
   for (size_t i = 0; i < blocks; ++i) {
-    TransformWalshBlock(values.data() + i * kWalshBlockValues, kWalshBlockLevels);
+    float* const block = values.data() + i * kWalshBlockValues;
+    TransformWalshBlock(block, kWalshBlockLevels, i + 1 < blocks ? block + kWalshBlockValues : nullptr);
   }
   TransformBetweenWalshBlocks(values.data(), levels - kWalshBlockLevels, blocks, Blocks(live_out));
   return absl::OkStatus();

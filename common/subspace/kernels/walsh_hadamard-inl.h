@@ -174,18 +174,18 @@ HWY_INLINE void BasePass(float* values, size_t count) {
   }
 }
 
-// What a pass asks memory for meanwhile: nothing, or the same places of the next block.
-enum class Fetching { kNothing, kNextBlock };
+// What a pass asks memory for meanwhile: nothing, or the same places of what comes next.
+enum class Fetching { kNothing, kNext };
 
 // kLevels levels, the first one between values that are `stride` apart.
 template <Fetching kFetching, int kLevels>
-HWY_INLINE void StridePass(float* values, size_t count, size_t stride) {
+HWY_INLINE void StridePass(float* values, size_t count, size_t stride, const float* next) {
   for (float* part = values; part < values + count; part += stride << kLevels) {
     for (size_t i = 0; i < stride; i += kLanes) {
       Registers<kLevels> r;
       r.Load(part + i, stride);
-      if (kFetching == Fetching::kNextBlock && i % kLineValues == 0) {
-        for (size_t k = 0; k < (size_t{1} << kLevels); ++k) hwy::Prefetch(part + i + k * stride + kWalshBlockValues);
+      if (kFetching == Fetching::kNext && i % kLineValues == 0) {
+        for (size_t k = 0; k < (size_t{1} << kLevels); ++k) hwy::Prefetch(next + (part - values) + i + k * stride);
       }
       r.Transform();
       r.Store(part + i, stride);
@@ -199,16 +199,15 @@ HWY_INLINE int NextPass(int levels, int most) {
   return (levels + passes - 1) / passes;
 }
 
-// Levels `from` to `to` - 1, at most `most` a pass. The last pass fetches.
-template <Fetching kFetching>
-inline void StridePasses(float* values, size_t count, int from, int to, int most) {
+// Levels `from` to `to` - 1, at most `most` a pass. The last one fetches `next`, unless it is null.
+inline void StridePasses(float* values, size_t count, int from, int to, int most, const float* next) {
   while (from < to) {
     const int levels = NextPass(to - from, most);
     const size_t stride = size_t{1} << from;
-    const bool last = from + levels == to;
+    const bool fetch = next != nullptr && from + levels == to;
     WithLevels(levels, [&](auto l) {
-      if (last) StridePass<kFetching, decltype(l)::value>(values, count, stride);
-      if (!last) StridePass<Fetching::kNothing, decltype(l)::value>(values, count, stride);
+      if (fetch) StridePass<Fetching::kNext, decltype(l)::value>(values, count, stride, next);
+      if (!fetch) StridePass<Fetching::kNothing, decltype(l)::value>(values, count, stride, nullptr);
     });
     from += levels;
   }
@@ -219,21 +218,17 @@ inline void TransformSmall(float* values, int levels) {
   const size_t count = size_t{1} << levels;
   const int base = levels - kLogLanes < kRegisterLevels ? levels - kLogLanes : kRegisterLevels;
   WithLevels(base, [&](auto l) { BasePass<decltype(l)::value>(values, count); });
-  StridePasses<Fetching::kNothing>(values, count, kLogLanes + base, levels, kRegisterLevels);
+  StridePasses(values, count, kLogLanes + base, levels, kRegisterLevels, nullptr);
 }
 
-// All levels of 2^levels values, kLogLanes <= levels <= kWalshBlockLevels. A whole block is seldom the last one: what
-// follows it is brought into the cache, without being looked at.
-inline void TransformBlock(float* values, int levels) {
+// All levels of 2^levels values, kLogLanes <= levels <= kWalshBlockLevels.
+// `next`: null, or as many values that are needed next.
+inline void TransformBlock(float* values, int levels, const float* next) {
   const int most = levels <= 12 + kStrideLevels ? 12 : 13;  // 16 or 32 KiB, so that the rest is one pass
   const int small = levels < most ? levels : most;
   const size_t count = size_t{1} << levels;
   for (size_t at = 0; at < count; at += size_t{1} << small) TransformSmall(values + at, small);
-  if (levels == kWalshBlockLevels) {
-    StridePasses<Fetching::kNextBlock>(values, count, small, levels, kStrideLevels);
-  } else {
-    StridePasses<Fetching::kNothing>(values, count, small, levels, kStrideLevels);
-  }
+  StridePasses(values, count, small, levels, kStrideLevels, next);
 }
 
 }  // namespace HWY_NAMESPACE

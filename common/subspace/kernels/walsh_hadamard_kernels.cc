@@ -29,7 +29,9 @@ namespace HWY_NAMESPACE {
 
 #if HWY_TARGET == HWY_SCALAR
 
-void TransformWalshBlockHere(float* values, int levels) { scalar::WalshHadamardLevels(values, 0, levels); }
+void TransformWalshBlockHere(float* values, int levels, const float*) {
+  scalar::WalshHadamardLevels(values, 0, levels);
+}
 
 void TransformRowsHere(float* values, int levels, size_t live_in, size_t, size_t, float*) {
   std::fill(values + live_in * kWalshBlockValues, values + (kWalshBlockValues << levels), 0.0f);
@@ -38,9 +40,9 @@ void TransformRowsHere(float* values, int levels, size_t live_in, size_t, size_t
 
 #else
 
-void TransformWalshBlockHere(float* values, int levels) {
+void TransformWalshBlockHere(float* values, int levels, const float* next) {
   if (levels < kLogLanes) return scalar::WalshHadamardLevels(values, 0, levels);
-  TransformBlock(values, levels);
+  TransformBlock(values, levels, next);
 }
 
 // Beyond 64 MiB hardly any cache keeps what is written until it is read again.
@@ -90,7 +92,9 @@ constexpr size_t kRowsTogether = 16;
 
 }  // namespace
 
-void TransformWalshBlock(float* values, int levels) { HWY_DYNAMIC_DISPATCH(TransformWalshBlockHere)(values, levels); }
+void TransformWalshBlock(float* values, int levels, const float* next) {
+  HWY_DYNAMIC_DISPATCH(TransformWalshBlockHere)(values, levels, next);
+}
 
 void TransformBetweenWalshBlocks(float* values, int levels, size_t live_in, size_t live_out) {
   const size_t rows = size_t{1} << levels;

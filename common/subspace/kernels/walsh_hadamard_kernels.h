@@ -12,8 +12,9 @@ namespace thinwire {
 constexpr int kWalshBlockLevels = 16;
 constexpr size_t kWalshBlockValues = size_t{1} << kWalshBlockLevels;
 
-// All levels of 2^levels values, 0 <= levels <= kWalshBlockLevels.
-void TransformWalshBlock(float* values, int levels);
+// All levels of 2^levels values, 0 <= levels <= kWalshBlockLevels. `next`: null, or 2^levels values that will be needed
+// next, which are brought into the cache meanwhile.
+void TransformWalshBlock(float* values, int levels, const float* next);
 
 // The levels between 2^levels blocks that lie one after the other, 1 <= levels <= 14. Blocks from `live_in` on count as
 // zero, whatever they hold; blocks from `live_out` on are not wanted, and hold anything afterwards. Allocates at most 2

@@ -132,7 +132,7 @@ TEST_P(WalshHadamardTargetTest, HasTheBitsOfTheScalarTwinWhereResultsAreStreamed
   constexpr int kLevels = 25;
   std::vector<float> expected = RandomValues(6, size_t{1} << kLevels), actual = expected;
   for (size_t at = 0; at < expected.size(); at += kWalshBlockValues) {
-    TransformWalshBlock(expected.data() + at, kWalshBlockLevels);
+    TransformWalshBlock(expected.data() + at, kWalshBlockLevels, nullptr);
   }
   scalar::WalshHadamardLevels(expected.data(), kWalshBlockLevels, kLevels);
   ASSERT_THAT(WalshHadamard(absl::MakeSpan(actual)), IsOk());
