@@ -3,8 +3,10 @@
 #define THINWIRE_CLIENT_SESSION_PAYLOAD_DECODE_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/codec/payload.h"
 #include "common/tensor/block_source.h"
@@ -33,6 +35,9 @@ class ModelSource : public BlockSource {
   }
   absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) override {
     return SourceOf(tensor).ReadInts(tensor, first, out);
+  }
+  absl::StatusOr<bool> ReadFrame(uint32_t tensor, uint64_t first, std::string* frame) override {
+    return SourceOf(tensor).ReadFrame(tensor, first, frame);
   }
 
  private:

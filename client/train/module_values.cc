@@ -3,18 +3,19 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/train/torch_state.h"
 #include "common/base/status_macros.h"
+#include "common/codec/codec.h"
 
 namespace thinwire {
 namespace {
 
-// Numbers of a format keep their codes, so what arrives with a power-of-two scale or none is packed again without a
-// change, whatever the key. Scales by absmax and corrections are chosen anew and may round a little, the same every
-// time.
+// What cannot be held as it came is packed again: numbers of a format keep their codes under a power-of-two scale or
+// none, whatever the key; others may be rounded a little, the same every time.
 constexpr uint64_t kNoKey = 0;
 
 PackedFormat FormatOf(const CodecSpec& held, PackedFormat::Rounding rounding) {
@@ -32,6 +33,26 @@ PackedFormat FormatOf(const CodecSpec& held, PackedFormat::Rounding rounding) {
     format.correction = held.blocks.correction && rounding != PackedFormat::Rounding::kStochastic;
   }
   return format;
+}
+
+// As it came, if that is how the matrix is held.
+absl::Status LoadPacked(BlockSource& model, uint32_t tensor, uint64_t first, uint32_t size, PackedMatrix* matrix) {
+  std::vector<float> floats(size);
+  std::string frame;
+  TW_ASSIGN_OR_RETURN(const bool framed, model.ReadFrame(tensor, first, &frame));
+  if (framed) {
+    TW_ASSIGN_OR_RETURN(const bool held, matrix->HoldFrame(first / PackedMatrix::kBlock, frame));
+    if (held) return absl::OkStatus();
+    TW_RETURN_IF_ERROR(DecodeFrame(frame, absl::MakeSpan(floats)));
+  } else {
+    TW_RETURN_IF_ERROR(model.ReadFloats(tensor, first, absl::MakeSpan(floats)));
+  }
+  for (size_t at = 0; at < size; at += PackedMatrix::kBlock) {
+    const size_t block = (first + at) / PackedMatrix::kBlock;
+    const auto values = absl::MakeConstSpan(floats).subspan(at, matrix->block_size(block));
+    TW_RETURN_IF_ERROR(matrix->PackBlock(block, values, kNoKey));
+  }
+  return absl::OkStatus();
 }
 
 template <typename T>
@@ -82,18 +103,10 @@ absl::Status ModuleValues::LoadBlock(BlockSource& model, uint32_t tensor, uint64
     Part(tensor, first, size).copy_(View(absl::MakeSpan(ints), at::kLong));
     return absl::OkStatus();
   }
+  if (IsPacked(tensor)) return LoadPacked(model, tensor, first, size, &MatrixOf(tensor));
   std::vector<float> floats(size);
   TW_RETURN_IF_ERROR(model.ReadFloats(tensor, first, absl::MakeSpan(floats)));
-  if (!IsPacked(tensor)) {
-    Part(tensor, first, size).copy_(View(absl::MakeSpan(floats), at::kFloat));
-    return absl::OkStatus();
-  }
-  PackedMatrix& matrix = MatrixOf(tensor);
-  for (size_t at = 0; at < size; at += PackedMatrix::kBlock) {
-    const size_t block = (first + at) / PackedMatrix::kBlock;
-    const auto values = absl::MakeConstSpan(floats).subspan(at, matrix.block_size(block));
-    TW_RETURN_IF_ERROR(matrix.PackBlock(block, values, kNoKey));
-  }
+  Part(tensor, first, size).copy_(View(absl::MakeSpan(floats), at::kFloat));
   return absl::OkStatus();
 }
 

@@ -11,8 +11,10 @@
 #include "common/base/status_macros.h"
 #include "common/codec/float_format.h"
 #include "common/codec/float_scale.h"
+#include "common/codec/frame.h"
 #include "common/codec/kernels/float_kernels.h"
 #include "common/codec/line_fit.h"
+#include "common/codec/little_endian.h"
 
 namespace thinwire {
 namespace {
@@ -111,10 +113,10 @@ absl::Status PackedMatrix::PackBlock(size_t block, absl::Span<const float> value
     return absl::OkStatus();
   }
   // Rounding again what was rounded before must not move it; with most rules it would not, but to compare is a rule for
-  // all of them.
+  // all of them. As numbers: a step of zero turns -0 to 0, which is no reason to choose scales anew.
   BlockBuffer held;
   ExpandBlock(block, absl::MakeSpan(held.data(), values.size()));
-  if (std::memcmp(held.data(), values.data(), values.size() * sizeof(float)) == 0) return absl::OkStatus();
+  if (std::equal(values.begin(), values.end(), held.begin())) return absl::OkStatus();
   return Encode(block, values, key);
 }
 
@@ -123,6 +125,55 @@ absl::Status PackedMatrix::Pack(absl::Span<const float> values, uint64_t key) {
     TW_RETURN_IF_ERROR(PackBlock(block, values.subspan(block * kBlock, block_size(block)), key));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> PackedMatrix::HoldFrame(size_t first_block, absl::string_view bytes) {
+  TW_ASSIGN_OR_RETURN(const Frame frame, ReadFrame(bytes));
+  if (frame.codec != CodecId::kFloatBlocks) return false;
+  TW_ASSIGN_OR_RETURN(const FloatBlocksHeader header, ReadFloatBlocksHeader(frame.body, frame.count));
+  const uint64_t first = uint64_t{first_block} * kBlock;
+  if (first + frame.count > count_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a frame of ", frame.count, " values from value ", first, " on, the matrix has ", count_));
+  }
+  const FloatBlocksLayout layout = LayOutFloatBlocks(header.codec, frame.count, header.exact_blocks);
+  if (!HasFormOf(header, first_block, layout)) return false;
+  // For what it refuses.
+  std::vector<float> values(frame.count);
+  TW_RETURN_IF_ERROR(DecodeFloatBlocksBody(frame.body, absl::MakeSpan(values)));
+  for (size_t i = 0; i < layout.parts.size(); ++i) HoldPart(first_block + i, layout.parts[i], frame.body);
+  return true;
+}
+
+bool PackedMatrix::HasFormOf(const FloatBlocksHeader& header, size_t first_block,
+                             const FloatBlocksLayout& layout) const {
+  const CodecSpec& codec = header.codec;
+  bool same = codec.format.exponent_bits == format_.format.exponent_bits &&
+              codec.format.mantissa_bits == format_.format.mantissa_bits && codec.scale == format_.scale &&
+              codec.blocks.scale_group_log2 == format_.scale_group_log2 &&
+              codec.blocks.correction == format_.correction;
+  for (size_t i = 0; i < layout.parts.size(); ++i) {
+    const FloatBlocksLayout::Part& part = layout.parts[i];
+    same = same && part.exact == IsExact(first_block + i) && part.count == block_size(first_block + i);
+  }
+  return same;
+}
+
+// Scales and codes are stored here as there.
+void PackedMatrix::HoldPart(size_t block, const FloatBlocksLayout::Part& part, absl::string_view body) {
+  uint8_t* const out = &bytes_[starts_[block]];
+  const char* const in = body.data();
+  if (part.exact) {
+    BlockBuffer values;
+    LoadAllLittle<uint32_t>(in + part.data, part.count, values.data());
+    std::memcpy(out, values.data(), part.count * sizeof(float));
+    return;
+  }
+  std::memcpy(out, in + part.data, PackedSize(part.count, format_.format.width()));
+  const size_t size = ScaleSize(format_.scale);
+  std::copy_n(in + part.scales, codes().GroupsOf(part.count) * size,
+              scales_.begin() + static_cast<ptrdiff_t>(block * GroupsOf(format_) * size));
+  if (!transforms_.empty()) transforms_[block] = LoadCorrection(body, part);
 }
 
 absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, uint64_t key) {

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "common/codec/codec_spec.h"
+#include "common/codec/float_blocks_codec.h"
 #include "common/codec/line_fit.h"
 #include "common/codec/row_block_codes.h"
 #include "common/codec/row_blocks.h"
@@ -58,8 +59,16 @@ class PackedMatrix {
   absl::Status PackBlock(size_t block, absl::Span<const float> values, uint64_t key);
   absl::Status Pack(absl::Span<const float> values, uint64_t key);
 
+  // Takes the blocks from `first_block` on as a frame of float blocks has them, codes, scales and corrections, so that
+  // no value is rounded. False, and nothing has changed, if it has them in another form than this matrix: format, rule
+  // and groups of scales, correction, or which blocks are exact. Errors as DecodeFrame, and INVALID_ARGUMENT if there
+  // are fewer blocks than that; the matrix is then as it was.
+  absl::StatusOr<bool> HoldFrame(size_t first_block, absl::string_view frame);
+
  private:
   bool IsExact(size_t block) const { return !exact_.empty() && exact_[block]; }
+  bool HasFormOf(const FloatBlocksHeader& header, size_t first_block, const FloatBlocksLayout& layout) const;
+  void HoldPart(size_t block, const FloatBlocksLayout::Part& part, absl::string_view body);
   RowBlockFormat codes() const;
   void Decode(size_t block, absl::Span<float> out) const;
   absl::Status Encode(size_t block, absl::Span<const float> values, uint64_t key);

@@ -238,6 +238,10 @@ absl::StatusOr<FloatBlocksHeader> ReadFloatBlocksHeader(absl::string_view body, 
   return header;
 }
 
+Line LoadCorrection(absl::string_view body, const FloatBlocksLayout::Part& part) {
+  return LoadLine(reinterpret_cast<const uint8_t*>(body.data()) + part.line);
+}
+
 absl::Status DecodeFloatBlocksBody(absl::string_view body, absl::Span<float> out) {
   TW_ASSIGN_OR_RETURN(const FloatBlocksHeader header, ReadFloatBlocksHeader(body, static_cast<uint32_t>(out.size())));
   const FloatBlocksLayout layout =

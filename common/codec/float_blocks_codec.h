@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "common/codec/codec.h"
 #include "common/codec/codec_spec.h"
+#include "common/codec/line_fit.h"
 #include "common/codec/row_blocks.h"
 
 namespace thinwire {
@@ -64,6 +65,9 @@ struct FloatBlocksHeader {
 // INVALID_ARGUMENT unless format, scales and corrections are lawful, the mask names row blocks that are there, and the
 // body has exactly the bytes of `count` values, unused bits 0.
 absl::StatusOr<FloatBlocksHeader> ReadFloatBlocksHeader(absl::string_view body, uint32_t count);
+
+// The correction of a coded part, if the body has any.
+Line LoadCorrection(absl::string_view body, const FloatBlocksLayout::Part& part);
 
 // As DecodeFloatBody (float_codec.h); also INVALID_ARGUMENT if a correction makes a value infinite.
 absl::Status DecodeFloatBlocksBody(absl::string_view body, absl::Span<float> out);

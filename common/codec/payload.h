@@ -135,6 +135,8 @@ class PayloadSource : public BlockSource {
       : reader_(reader), check_(check) {}
   absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) override;
   absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) override;
+  // INVALID_ARGUMENT if no block starts there; errors of ReadSegment.
+  absl::StatusOr<bool> ReadFrame(uint32_t tensor, uint64_t first, std::string* frame) override;
 
  private:
   const PayloadReader& reader_;

@@ -36,16 +36,20 @@ std::vector<size_t> FirstSegments(const Manifest& manifest, size_t tensors) {
   return first;
 }
 
+// The segment of the block that starts at value `first`.
+absl::StatusOr<size_t> BlockAt(const PayloadReader& reader, uint32_t tensor, uint64_t first) {
+  const size_t index = reader.SegmentIndex(tensor, first / kBlockValues);
+  if (index != PayloadReader::kNoSegment && first % kBlockValues == 0) return index;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the payload holds no block of tensor ", tensor, " that starts at value ", first));
+}
+
 // Reads whole blocks [first, first + out.size()) through `decode(segment, part of out)`.
 template <typename T, typename Decode>
 absl::Status ReadBlocks(const PayloadReader& reader, uint32_t tensor, uint64_t first, absl::Span<T> out,
                         const Decode& decode) {
   if (out.empty()) return absl::OkStatus();
-  size_t index = reader.SegmentIndex(tensor, first / kBlockValues);
-  if (index == PayloadReader::kNoSegment || first % kBlockValues != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the payload holds no block of tensor ", tensor, " that starts at value ", first));
-  }
+  TW_ASSIGN_OR_RETURN(size_t index, BlockAt(reader, tensor, first));
   for (; !out.empty(); ++index) {
     const std::vector<Segment>& segments = reader.manifest().segments;
     const bool there = index < segments.size() && segments[index].tensor == tensor;
@@ -154,6 +158,12 @@ absl::Status PayloadSource::ReadFloats(uint32_t tensor, uint64_t first, absl::Sp
 absl::Status PayloadSource::ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) {
   return ReadBlocks(reader_, tensor, first, out,
                     [this](size_t index, absl::Span<int64_t> part) { return reader_.DecodeInts(index, part); });
+}
+
+absl::StatusOr<bool> PayloadSource::ReadFrame(uint32_t tensor, uint64_t first, std::string* frame) {
+  TW_ASSIGN_OR_RETURN(const size_t index, BlockAt(reader_, tensor, first));
+  TW_RETURN_IF_ERROR(reader_.ReadSegment(index, frame, check_));
+  return true;
 }
 
 }  // namespace thinwire

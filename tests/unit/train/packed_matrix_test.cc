@@ -1,5 +1,6 @@
 #include "client/train/packed_matrix.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -8,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/rng.h"
+#include "common/codec/codec.h"
 #include "common/codec/float_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -226,6 +229,127 @@ TEST(PackedFormat, RefusesACorrectionOfStochasticRounding) {
   EXPECT_THAT(std::string(Format(3, 7, Rounding::kStochastic, true).Validate().message()),
               testing::HasSubstr("shrinks them"));
   EXPECT_FALSE(Format(1, 7, Rounding::kStochastic).Validate().ok());
+}
+
+// Codecs of every rule of scales, with and without correction, large and small groups, and a matrix of their form.
+std::vector<std::pair<CodecSpec, PackedFormat>> FramesAndForms() {
+  std::vector<std::pair<CodecSpec, PackedFormat>> all;
+  for (const char* scale : {"none", "pow2", "absmax"}) {
+    for (const char* group : {"64", "512", "4096"}) {
+      if (scale == std::string("none") && group != std::string("4096")) continue;  // no scale to share
+      for (const char* correction : {"", "+correction"}) {
+        const CodecSpec codec = *CodecSpec::Parse(absl::StrCat("s1e2m5:", scale, "/", group, correction));
+        PackedFormat format = Format(2, 5, codec.blocks.correction ? Rounding::kNearestEven : Rounding::kStochastic,
+                                     codec.blocks.correction, codec.scale);
+        format.scale_group_log2 = codec.blocks.scale_group_log2;
+        all.emplace_back(codec, format);
+      }
+    }
+  }
+  return all;
+}
+
+// Two blocks of the codec, the second short; row blocks 1 and 17 are exact.
+struct TwoFrames {
+  explicit TwoFrames(const CodecSpec& codec) : decoded(kBlockValues + 5000) {
+    const std::vector<float> weights = Weights(decoded.size(), 0.02, 0.001);
+    const auto encoder = *MakeCodec(codec);
+    for (size_t i = 0; i < 2; ++i) {
+      const size_t first = i * kBlockValues, count = BlockSize(decoded.size(), i);
+      EXPECT_TRUE(encoder->EncodePartly(absl::MakeConstSpan(weights).subspan(first, count), 1, 2, &frames[i]).ok());
+      EXPECT_TRUE(DecodeFrame(frames[i], absl::MakeSpan(decoded).subspan(first, count)).ok());
+    }
+    exact.assign(PackedMatrix::BlocksOf(decoded.size()), false);
+    exact[1] = exact[17] = true;
+  }
+
+  std::string frames[2];
+  std::vector<float> decoded;
+  std::vector<bool> exact;
+};
+
+TEST(PackedMatrix, HoldsFramesAsTheyAreUnderEveryRule) {
+  for (const auto& [codec, format] : FramesAndForms()) {
+    SCOPED_TRACE(codec.Name());
+    const TwoFrames two(codec);
+    PackedMatrix matrix(two.decoded.size(), format, two.exact);
+    ASSERT_TRUE(matrix.Pack(Weights(two.decoded.size(), 5), 1).ok());  // nothing of what was there may stay
+    for (size_t i = 0; i < 2; ++i) {
+      const absl::StatusOr<bool> held = matrix.HoldFrame(i * kRowBlocksPerBlock, two.frames[i]);
+      ASSERT_TRUE(held.ok()) << held.status();
+      EXPECT_TRUE(*held);
+    }
+    EXPECT_TRUE(SameBits(Expanded(matrix), two.decoded));
+    // The matrix that was made from the values instead, by scales of its own choice, agrees where those are exact.
+    PackedMatrix packed(two.decoded.size(), format, two.exact);
+    ASSERT_TRUE(packed.Pack(two.decoded, 1).ok());
+    if (codec.scale != ScaleRule::kAbsMax && !codec.blocks.correction) {
+      EXPECT_TRUE(SameBits(Expanded(packed), two.decoded));
+    }
+  }
+}
+
+TEST(PackedMatrix, FramesOfAnotherFormAreLeftAlone) {
+  const TwoFrames two(*CodecSpec::Parse("s1e2m5:absmax/64"));
+  PackedFormat same = Format(2, 5, Rounding::kStochastic, false, ScaleRule::kAbsMax);
+  same.scale_group_log2 = 6;
+  const auto holds = [&](const PackedFormat& format, std::vector<bool> exact, size_t block, const std::string& frame) {
+    PackedMatrix matrix(two.decoded.size(), format, std::move(exact));
+    EXPECT_TRUE(matrix.Pack(two.decoded, 1).ok());
+    const std::vector<float> before = Expanded(matrix);
+    const absl::StatusOr<bool> held = matrix.HoldFrame(block, frame);
+    if (!held.ok() || !*held) {
+      EXPECT_TRUE(SameBits(Expanded(matrix), before));
+    }
+    return held;
+  };
+  EXPECT_TRUE(*holds(same, two.exact, 0, two.frames[0]));
+  PackedFormat other = same;
+  other.format = {3, 4};
+  EXPECT_FALSE(*holds(other, two.exact, 0, two.frames[0]));
+  other = same;
+  other.scale = ScaleRule::kPowerOfTwo;
+  EXPECT_FALSE(*holds(other, two.exact, 0, two.frames[0]));
+  other = same;
+  other.scale_group_log2 = 7;
+  EXPECT_FALSE(*holds(other, two.exact, 0, two.frames[0]));
+  other = same;
+  other.rounding = Rounding::kNearestEven;
+  other.correction = true;
+  EXPECT_FALSE(*holds(other, two.exact, 0, two.frames[0]));
+  EXPECT_FALSE(*holds(same, {}, 0, two.frames[0]));  // no exact row blocks
+  std::string fp32;
+  ASSERT_TRUE((*MakeCodec(CodecSpec::Fp32()))->Encode(absl::MakeConstSpan(two.decoded).subspan(0, 8), 1, &fp32).ok());
+  EXPECT_FALSE(*holds(same, two.exact, 0, fp32));
+
+  EXPECT_EQ(holds(same, two.exact, 16, two.frames[0]).status().code(), absl::StatusCode::kInvalidArgument);
+  std::string damaged = two.frames[0];
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  EXPECT_EQ(holds(same, two.exact, 0, damaged).status().code(), absl::StatusCode::kDataLoss);
+}
+
+// What the momentum and the steps after it do with such a block is as with any other.
+TEST(PackedMatrix, AFrameThatIsHeldKeepsItsBytesUntilAValueMoves) {
+  const TwoFrames two(*CodecSpec::Parse("s1e2m5:absmax/64"));
+  PackedFormat format = Format(2, 5, Rounding::kStochastic, false, ScaleRule::kAbsMax);
+  format.scale_group_log2 = 6;
+  PackedMatrix matrix(two.decoded.size(), format, two.exact);
+  ASSERT_TRUE(*matrix.HoldFrame(0, two.frames[0]));
+  ASSERT_TRUE(*matrix.HoldFrame(16, two.frames[1]));
+  for (uint64_t step = 0; step < 10; ++step) {
+    std::vector<float> same = Expanded(matrix);
+    for (float& value : same) value += 0.0f;  // -0 becomes 0, which is the same number
+    ASSERT_TRUE(matrix.Pack(same, step).ok());
+  }
+  EXPECT_TRUE(SameBits(Expanded(matrix), two.decoded));
+  EXPECT_NE(std::count_if(two.decoded.begin(), two.decoded.end(), [](float v) { return v == 0 && std::signbit(v); }),
+            0);
+  std::vector<float> moved = two.decoded;
+  moved[3] += 0.01f;
+  ASSERT_TRUE(matrix.Pack(moved, 11).ok());
+  const std::vector<float> after = Expanded(matrix);
+  EXPECT_FALSE(SameBits(after, two.decoded));
+  EXPECT_EQ(std::memcmp(&after[4096], &two.decoded[4096], (after.size() - 4096) * sizeof(float)), 0);
 }
 
 }  // namespace
