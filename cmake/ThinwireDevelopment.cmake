@@ -7,6 +7,7 @@ set(THINWIRE_CMAKE_DIR ${THINWIRE_LIBRARY_DIR}/cmake/Thinwire)
 # Target here -> name in Thinwire::. `client`, `session` and `train_data` are meant to be named; the others come along.
 set(dev_targets)
 foreach(pair thinwire_client_program:client thinwire_session:session thinwire_train_data:train_data
+             thinwire_coordinates:coordinates thinwire_subspace:subspace
              thinwire_codec:codec thinwire_tensor:tensor thinwire_base:base
              thinwire_client_rpc:client_rpc thinwire_rpc:rpc thinwire_wire:wire thinwire_proto:proto)
   string(REPLACE ":" ";" pair ${pair})
@@ -23,6 +24,7 @@ install(TARGETS ${dev_targets} EXPORT ThinwireTargets COMPONENT dev
         ARCHIVE DESTINATION ${THINWIRE_LIBRARY_DIR} INCLUDES DESTINATION include/thinwire)
 install(EXPORT ThinwireTargets NAMESPACE Thinwire:: DESTINATION ${THINWIRE_CMAKE_DIR} COMPONENT dev)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/common/base ${PROJECT_SOURCE_DIR}/common/tensor ${PROJECT_SOURCE_DIR}/common/codec
+                  ${PROJECT_SOURCE_DIR}/common/subspace
         DESTINATION include/thinwire/common COMPONENT dev
         FILES_MATCHING PATTERN "*.h" PATTERN kernels EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/client/session DESTINATION include/thinwire/client COMPONENT dev

@@ -19,7 +19,8 @@ LIBRARIES = {
 }
 
 CORE = ['common/base', 'common/tensor', 'common/codec']
-ABOVE = CORE + ['common/wire', 'common/rpc']
+SUBSPACE = CORE + ['common/subspace']
+ABOVE = SUBSPACE + ['common/wire', 'common/rpc']
 EVERYTHING = ['common', 'server', 'client', 'deploy', 'tests']
 
 # Folder: (folders that it may include besides itself, libraries). The longest match counts, subfolders included.
@@ -28,22 +29,22 @@ ROOMS = {
     'common/tensor': (['common/base'], ['absl', 'json']),
     'common/codec': (['common/base', 'common/tensor'], ['absl']),
     'common/codec/kernels': (['common/base', 'common/codec'], ['absl', 'highway']),
-    'common/subspace': (['common/base', 'common/tensor'], ['absl']),
+    'common/subspace': (CORE, ['absl']),
     'common/subspace/kernels': (['common/base', 'common/subspace'], ['absl', 'highway']),
     'common/wire': (CORE, ['absl', 'protobuf']),
     'common/rpc': (['common/base'], ['absl', 'grpc', 'openssl']),
     'server/round': (['common/base'], ['absl']),
     'server/aggregate': (CORE, ['absl']),
-    'server/store': (CORE + ['server/round', 'server/aggregate'], ['absl', 'sqlite']),
+    'server/store': (SUBSPACE + ['server/round', 'server/aggregate'], ['absl', 'sqlite']),
     'server/config': (CORE + ['common/wire', 'server/round', 'server/aggregate'], ['absl', 'protobuf']),
     'server/http': (['common/base', 'server/round'], ['absl', 'prometheus', 'httplib']),
     'server/service': (ABOVE + ['server/round', 'server/aggregate', 'server/store', 'server/config', 'server/http'],
                        ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
     'server/daemon': (ABOVE + ['server'], ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
-    'client/session': (CORE, ['absl']),
+    'client/session': (SUBSPACE, ['absl']),
     'client/speech': (['common/base', 'common/tensor'], ['absl', 'sndfile', 'kissfft']),
     'client/text': (['common/base'], ['absl', 'json']),
-    'client/train': (CORE + ['client/session', 'client/speech', 'client/text'], ['absl', 'zlib', 'torch']),
+    'client/train': (SUBSPACE + ['client/session', 'client/speech', 'client/text'], ['absl', 'zlib', 'torch']),
     'client/rpc': (ABOVE + ['client/session'], ['absl', 'grpc', 'protobuf']),
     'client/cli': (ABOVE, ['absl', 'grpc', 'protobuf', 'json', 'openssl']),
     'client/daemon': (ABOVE + ['client/session', 'client/train', 'client/speech', 'client/rpc'], ['absl', 'grpc', 'protobuf', 'spdlog']),

@@ -24,6 +24,27 @@ bool CarriesExactly(const CodecSpec& uplink, const CodecSpec& downlink) {
   return identity || (uplink == downlink && uplink.scale != ScaleRule::kAbsMax && !uplink.blocks.correction);
 }
 
+// Coordinates are no matrices of the model, and every client must have the same ones to fold an epoch from.
+absl::Status CheckCoordinateCodec(absl::string_view direction, const BlockOptions& blocks) {
+  const char* const what = blocks.weights_only            ? "weights_only"
+                           : blocks.exact_one_in > 0      ? "partial"
+                           : !blocks.fp32_tensors.empty() ? "fp32_tensors"
+                                                          : nullptr;
+  if (what == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(direction, ".value has ", what,
+                   ", which is about the model's tensors; a subspace's coordinates are coded whole"));
+}
+
+absl::Status CheckSubspace(const ExchangePlan& plan) {
+  TW_RETURN_IF_ERROR(plan.subspace->Validate());
+  TW_RETURN_IF_ERROR(CheckCoordinateCodec("downlink", plan.downlink.blocks));
+  TW_RETURN_IF_ERROR(CheckCoordinateCodec("uplink", plan.uplink.blocks));
+  if (plan.uplink_representation == Representation::kDelta) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "uplink.representation is model, but in a subspace clients upload how far their coordinates moved: use delta");
+}
+
 }  // namespace
 
 absl::Status ExchangePlan::Validate() const {
@@ -39,7 +60,7 @@ absl::Status ExchangePlan::Validate() const {
                      " decodes to: a client that does not move would still move the model. Use fp32 or, unless its "
                      "scale is absmax or it has a correction, the downlink's codec for the uplink, or upload deltas"));
   }
-  return absl::OkStatus();
+  return subspace.has_value() ? CheckSubspace(*this) : absl::OkStatus();
 }
 
 absl::Status ExchangePlan::CheckFits(const ModelSpec& model) const {
@@ -53,6 +74,10 @@ absl::Status ExchangePlan::CheckFits(const ModelSpec& model) const {
 
 std::string ExchangePlan::Name() const {
   const bool model = uplink_representation == Representation::kModel;
+  if (subspace.has_value()) {
+    return absl::StrCat("subspace of ", subspace->Name(), "; down as ", downlink.Name(), ", changes up as ",
+                        uplink.Name());
+  }
   return absl::StrCat("model down as ", downlink.Name(), ", ", model ? "model" : "delta", " up as ", uplink.Name());
 }
 
@@ -69,6 +94,28 @@ ExchangePlan OmcPlan() {
   blocks.exact_one_in = 10;
   const CodecSpec codec = CodecSpec::FloatBlocks(3, 7, ScaleRule::kPowerOfTwo, blocks);
   return {codec, Representation::kDelta, codec};
+}
+
+ExchangePlan IgcPlan(const SubspacePlan& subspace) {
+  return {CodecSpec::Fp32(), Representation::kDelta, CodecSpec::Fp32(), subspace};
+}
+
+SubspacePlan IgcStatic() {
+  SubspacePlan plan;
+  plan.dimension = 4096;
+  return plan;
+}
+
+SubspacePlan IgcTimeVarying() {
+  SubspacePlan plan = IgcStatic();
+  plan.epoch_rounds = 20;
+  return plan;
+}
+
+SubspacePlan IgcK() {
+  SubspacePlan plan = IgcStatic();
+  plan.vectors = 4;
+  return plan;
 }
 
 }  // namespace thinwire

@@ -2,19 +2,22 @@
 #ifndef THINWIRE_COMMON_CODEC_EXCHANGE_PLAN_H_
 #define THINWIRE_COMMON_CODEC_EXCHANGE_PLAN_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "common/codec/codec_spec.h"
 #include "common/codec/payload.h"
+#include "common/codec/subspace_plan.h"
 
 namespace thinwire {
 
 struct ExchangePlan {
-  CodecSpec downlink;                                             // the downlink carries the full model
+  CodecSpec downlink;                                             // of the full model, or of a subspace's coordinates
   Representation uplink_representation = Representation::kDelta;  // kDelta or kModel
   CodecSpec uplink;
+  std::optional<SubspacePlan> subspace = std::nullopt;  // absent: the model itself is trained and travels
 
   // INVALID_ARGUMENT with the reason if the combination makes no sense. docs/plan_matrix.md is generated from this.
   absl::Status Validate() const;
@@ -29,6 +32,11 @@ ExchangePlan S1E3M7Plan();
 // Online model compression (docs/omc.md): S1E3M7, a power-of-two scale for each row block of 4,096 values, matrices
 // only, one row block in ten exact, both ways; deltas up.
 ExchangePlan OmcPlan();
+// Intrinsic gradient compression (docs/igc.md): FP32 coordinates down, FP32 changes of them up.
+ExchangePlan IgcPlan(const SubspacePlan& subspace);
+SubspacePlan IgcStatic();       // 4,096 coordinates
+SubspacePlan IgcTimeVarying();  // ... new ones every 20 versions
+SubspacePlan IgcK();            // 4 x 4,096
 
 }  // namespace thinwire
 

@@ -38,7 +38,49 @@ std::vector<CodecSpec> Codecs() {
   return codecs;
 }
 
+constexpr char kSubspaces[] = R"(
+## In a subspace
+
+The downlink carries coordinates, the uplink how far they moved (docs/igc.md).
+
+| subspace | downlink | uplink | uplink codec | verdict |
+| --- | --- | --- | --- | --- |
+)";
+
+std::vector<SubspacePlan> Subspaces() {
+  SubspacePlan both = IgcK();
+  both.epoch_rounds = 20;
+  SubspacePlan blocks = IgcStatic();
+  blocks.block_size = 65536;
+  blocks.normal_diagonal = true;
+  std::vector<SubspacePlan> plans = {IgcStatic(), IgcTimeVarying(), IgcK(), both, blocks};
+  plans.push_back(SubspacePlan());
+  plans.push_back(IgcK());
+  plans.back().vectors = 65;
+  plans.push_back(blocks);
+  plans.back().block_size = 65535;
+  return plans;
+}
+
+std::string RestOfRow(const ExchangePlan& plan) {
+  const absl::Status verdict = plan.Validate();
+  return absl::StrCat(
+      plan.downlink.Name(), " | ", plan.uplink_representation == Representation::kModel ? "model" : "delta", " | ",
+      plan.uplink.Name(), " | ", verdict.ok() ? "accepted" : absl::StrCat("refused: ", verdict.message()), " |\n");
+}
+
 }  // namespace
+
+std::vector<ExchangePlan> SubspaceMatrixPlans() {
+  std::vector<ExchangePlan> plans;
+  for (const SubspacePlan& subspace : Subspaces()) plans.push_back(IgcPlan(subspace));
+  for (const char* codec :
+       {"s1e3m7", "s1e2m1/64", "s1e3m7:absmax/4096+correction", "s1e3m7/4096+weights", "s1e3m7/4096+partial=0.1"}) {
+    plans.push_back({*CodecSpec::Parse(codec), Representation::kDelta, *CodecSpec::Parse(codec), IgcTimeVarying()});
+  }
+  plans.push_back({CodecSpec::Fp32(), Representation::kModel, CodecSpec::Fp32(), IgcStatic()});
+  return plans;
+}
 
 std::vector<ExchangePlan> PlanMatrixPlans() {
   std::vector<ExchangePlan> plans;
@@ -53,10 +95,11 @@ std::vector<ExchangePlan> PlanMatrixPlans() {
 std::string PlanMatrixMarkdown() {
   std::string page = kIntroduction;
   for (const ExchangePlan& plan : PlanMatrixPlans()) {
-    const absl::Status verdict = plan.Validate();
-    absl::StrAppend(&page, "| ", plan.downlink.Name(), " | ",
-                    plan.uplink_representation == Representation::kModel ? "model" : "delta", " | ", plan.uplink.Name(),
-                    " | ", verdict.ok() ? "accepted" : absl::StrCat("refused: ", verdict.message()), " |\n");
+    absl::StrAppend(&page, "| ", RestOfRow(plan));
+  }
+  absl::StrAppend(&page, kSubspaces);
+  for (const ExchangePlan& plan : SubspaceMatrixPlans()) {
+    absl::StrAppend(&page, "| ", plan.subspace->Name(), " | ", RestOfRow(plan));
   }
   return page;
 }

@@ -13,6 +13,8 @@ namespace thinwire {
 // Every combination of representation, codec family and scale rule, in both directions, with one format for each family
 // and the formats at the edges of what is allowed.
 std::vector<ExchangePlan> PlanMatrixPlans();
+// Subspaces of all kinds and at the edges, and the codecs that coordinates can and cannot go through.
+std::vector<ExchangePlan> SubspaceMatrixPlans();
 
 // The page, in Markdown.
 std::string PlanMatrixMarkdown();

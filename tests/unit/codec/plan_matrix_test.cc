@@ -54,6 +54,10 @@ TEST(PlanMatrix, EveryAcceptedPlanHasCodecsAndEveryRefusalAReason) {
     if (plan.uplink_representation == Representation::kModel) ExpectAnUnmovedModelComesBackExactly(plan);
   }
   EXPECT_GT(accepted, 20);
+  for (const ExchangePlan& plan : SubspaceMatrixPlans()) {
+    const absl::Status verdict = plan.Validate();
+    EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();
+  }
 }
 
 }  // namespace
