@@ -87,6 +87,7 @@ class ClientSession {
   void Work(const Assignment& assignment);
   void Train(const Assignment& assignment);
   void Initialize(const Assignment& assignment);
+  absl::StatusOr<PayloadRef> EncodeFresh(uint64_t seed, const std::string& path);
   void Evaluate(const Assignment& assignment);
   bool Fetch(const Assignment& assignment);
   absl::StatusOr<TrainResult> RunTrainer(const Assignment& assignment);

@@ -127,17 +127,24 @@ absl::StatusOr<PendingUpdate> ClientSession::EncodeTrained(const Assignment& ass
   return update;
 }
 
+absl::StatusOr<PayloadRef> ClientSession::EncodeFresh(uint64_t seed, const std::string& path) {
+  if (StreamingTrainer* const streaming = parts_.trainer->streaming(); streaming != nullptr) {
+    return EncodeInitialModel(parts_.trainer->model(), streaming->Fresh(seed), path);
+  }
+  TW_ASSIGN_OR_RETURN(const ModelState fresh, parts_.trainer->Initialize(seed));
+  ModelStateSource source(fresh);
+  return EncodeInitialModel(fresh.spec, source, path);
+}
+
 void ClientSession::Initialize(const Assignment& assignment) {
   if (const std::optional<PendingUpdate> kept = pending_.Load(assignment)) return Deliver(assignment, *kept);
   progress_.Begin(SessionState::kInitializing, absl::StrCat("seed ", assignment.seed));
-  const absl::StatusOr<ModelState> fresh = parts_.trainer->Initialize(assignment.seed);
-  if (steps_.stopping()) return EndBy(StepOutcome::kStopped);
-  if (!fresh.ok()) return Fail(assignment, fresh.status());
   PendingUpdate update;
   update.assignment_id = assignment.id;
   update.path = pending_.PayloadPath(assignment);
   update.examples = 1;
-  const absl::StatusOr<PayloadRef> encoded = EncodeInitialModel(*fresh, update.path);
+  const absl::StatusOr<PayloadRef> encoded = EncodeFresh(assignment.seed, update.path);
+  if (steps_.stopping()) return EndBy(StepOutcome::kStopped);
   if (!encoded.ok()) return Fail(assignment, encoded.status());
   update.payload = *encoded;
   const absl::Status saved = pending_.Save(assignment, update);

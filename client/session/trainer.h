@@ -71,6 +71,8 @@ class StreamingTrainer {
   virtual absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) = 0;
   // What the last Train that went well has left, until the next call.
   virtual BlockSource& trained() = 0;
+  // The values of Trainer::Initialize for the same seed, of the trainer's own model(), until the next call.
+  virtual BlockSource& Fresh(uint64_t seed) = 0;
   virtual absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights& held) = 0;
 };
 
@@ -87,7 +89,7 @@ class Trainer {
   // Trains `state` in place. On error `state` is unspecified.
   virtual absl::StatusOr<TrainResult> Train(const TrainRequest& request, ModelState* state) = 0;
   virtual absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) = 0;
-  // If not null, a session calls this one's Train and Evaluate, not the two above. Lives as long as the trainer.
+  // If not null, a session calls this one's functions, not the three above. Lives as long as the trainer.
   virtual StreamingTrainer* streaming() { return nullptr; }
 };
 

@@ -48,15 +48,14 @@ absl::StatusOr<PayloadRef> EncodeUpdate(const ExchangePlan& plan, const ModelSpe
   return EncodePayload(spec, options, trained, path);
 }
 
-absl::StatusOr<PayloadRef> EncodeInitialModel(const ModelState& state, const std::string& path) {
-  const uint64_t frozen = state.spec.count(TensorRole::kFrozen);
+absl::StatusOr<PayloadRef> EncodeInitialModel(const ModelSpec& spec, BlockSource& fresh, const std::string& path) {
+  const uint64_t frozen = spec.count(TensorRole::kFrozen);
   if (frozen > 0) {
     return absl::InvalidArgumentError(absl::StrCat("the model has ", frozen,
                                                    " frozen values, which never travel up; start the run from a "
                                                    "safetensors file instead of a client's seed"));
   }
-  ModelStateSource source(state);
-  return EncodePayload(state.spec, {Representation::kModel, CodecSpec::Fp32(), Digest{}}, source, path);
+  return EncodePayload(spec, {Representation::kModel, CodecSpec::Fp32(), Digest{}}, fresh, path);
 }
 
 }  // namespace thinwire

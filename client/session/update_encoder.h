@@ -38,7 +38,7 @@ absl::StatusOr<PayloadRef> EncodeUpdate(const ExchangePlan& plan, const ModelSpe
                                         const PayloadReader& base, uint64_t seed, const std::string& path);
 
 // Writes fresh weights as an FP32 model without a base. INVALID_ARGUMENT also if there are frozen tensors.
-absl::StatusOr<PayloadRef> EncodeInitialModel(const ModelState& state, const std::string& path);
+absl::StatusOr<PayloadRef> EncodeInitialModel(const ModelSpec& spec, BlockSource& fresh, const std::string& path);
 
 }  // namespace thinwire
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,13 +11,8 @@
 #include "client/speech/ctc_decoder.h"
 #include "client/train/conformer.h"
 #include "client/train/length_batches.h"
-#include "client/train/matrix_keeper.h"
-#include "client/train/model_init.h"
-#include "client/train/packed_matrices.h"
+#include "client/train/module_trainer.h"
 #include "client/train/torch_call.h"
-#include "client/train/torch_round.h"
-#include "client/train/torch_state.h"
-#include "client/train/torch_threads.h"
 #include "client/train/training_check.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
@@ -57,21 +53,16 @@ Batch MakeBatch(const Samples& samples, int64_t width) {
   return batch;
 }
 
-class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
+class ConformerTrainer : public ModuleTrainer<SpeechTrainer, Conformer> {
  public:
-  ConformerTrainer(SpeechTrainerOptions options, ConformerOptions sizes, at::Device device,
-                   std::shared_ptr<Conformer> network, ModelSpec spec, std::shared_ptr<PackedMatrices> packed,
+  ConformerTrainer(SpeechTrainerOptions options, const ConformerOptions& sizes, BuiltModule<Conformer> built,
                    SpeechData train, SpeechData test)
-      : options_(std::move(options)),
+      : ModuleTrainer(std::move(built)),
+        options_(std::move(options)),
         sizes_(sizes),
-        device_(device),
-        network_(std::move(network)),
-        spec_(std::move(spec)),
         train_(std::move(train)),
-        test_(std::move(test)),
-        round_(network_, spec_, std::move(packed), options_.weights.rounding) {}
+        test_(std::move(test)) {}
 
-  const ModelSpec& model() const override { return spec_; }
   uint64_t examples() const override { return train_.samples.size(); }
 
   absl::Status SetTrainingData(SpeechData train) override {
@@ -80,86 +71,71 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
                                                      " recordings of ", train.width, " features; the model takes ",
                                                      sizes_.features, " features"));
     }
-    round_.Forget();
+    round().Forget();
     train_ = std::move(train);
     return absl::OkStatus();
   }
 
-  absl::StatusOr<ModelState> Initialize(uint64_t seed) override {
-    return CatchTorch("making weights", [&]() -> absl::StatusOr<ModelState> {
-      const Conformer fresh(std::make_shared<PlainMatrices>(), sizes_);
-      ModelState state(spec_);
-      CopyOut(fresh, &state);
-      InitializeWeights(seed, &state);
-      return state;
+  absl::StatusOr<std::vector<Transcription>> Transcribe(const ModelState& state, size_t beam) override {
+    if (beam == 0) return absl::InvalidArgumentError("a beam of 0; 1 is greedy decoding");
+    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, model(), name()));
+    TW_RETURN_IF_ERROR(CheckCanEvaluate());
+    ModelStateSource source(state);
+    return CatchTorch("evaluating", [&]() -> absl::StatusOr<std::vector<Transcription>> {
+      at::NoGradGuard no_grad;
+      TW_RETURN_IF_ERROR(round().Load(source, HeldWeights()));
+      return TranscribeLoaded(beam);
     });
   }
 
-  absl::StatusOr<TrainResult> Train(const TrainRequest& request, ModelState* state) override {
-    TW_RETURN_IF_ERROR(CheckSameModel(state->spec, spec_, options_.model));
-    ModelStateSource start(*state);
-    TW_ASSIGN_OR_RETURN(const TrainResult result, Train(request, start));
-    TW_RETURN_IF_ERROR(ReadModel(round_.values(), state));
-    return result;
+ protected:
+  absl::Status CheckCanTrain(const TrainingOptions& /*options*/) const override {
+    if (!train_.samples.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError("this client has no training data; give it an index and a shard");
   }
-  absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) override {
-    TW_RETURN_IF_ERROR(CheckTrainingOptions(request.options));
-    if (train_.samples.empty()) {
-      return absl::FailedPreconditionError("this client has no training data; give it an index and a shard");
-    }
-    return CatchTorch("training", [&] { return TrainRound(request, start); });
+  absl::Status CheckCanEvaluate() const override {
+    if (!test_.samples.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "this client has no test data, so it cannot evaluate; give it an index with a test set");
   }
 
-  absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) override {
-    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
-    ModelStateSource source(state);
-    return Evaluate(source, HeldWeights());
+  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, BlockSource& start) override {
+    std::vector<size_t> lengths;
+    for (const SpeechSample& sample : train_.samples) lengths.push_back(sample.features.frames);
+    LengthBatches order(std::move(lengths), request.options.batch_size, request.seed);
+    network().Seed(DeriveKey({request.seed, KeyWord("dropout")}));
+    uint64_t step = 0;
+    const auto loss = [&] { return LossOf(order.Next(), DeriveKey({request.seed, KeyWord("augment"), step++})); };
+    TW_ASSIGN_OR_RETURN(const double mean,
+                        round().Train(request, StepsOf(request.options, order.batches_per_epoch()), loss, start));
+    return TrainResult{train_.samples.size(), mean};
   }
-  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights& held) override {
+
+  absl::StatusOr<EvaluateResult> EvaluateLoaded() override {
     double loss = 0;
     ErrorCount words;
-    TW_RETURN_IF_ERROR(
-        WalkTestSet(model, held, [&](const SpeechSample& sample, const FrameScores& scores, double its_loss) {
-          loss += its_loss;
-          words += CountWordErrors(DecodeTranscript(sample.labels), DecodeTranscript(DecodeGreedy(scores)));
-        }));
+    WalkTestSet([&](const SpeechSample& sample, const FrameScores& scores, double its_loss) {
+      loss += its_loss;
+      words += CountWordErrors(DecodeTranscript(sample.labels), DecodeTranscript(DecodeGreedy(scores)));
+    });
     const auto count = test_.samples.size();
     return EvaluateResult{count, loss / static_cast<double>(count), std::max(0.0, 1 - words.rate())};
-  }
-
-  StreamingTrainer* streaming() override { return options_.weights.packed ? this : nullptr; }
-  BlockSource& trained() override { return round_.values(); }
-
-  absl::StatusOr<std::vector<Transcription>> Transcribe(const ModelState& state, size_t beam) override {
-    if (beam == 0) return absl::InvalidArgumentError("a beam of 0; 1 is greedy decoding");
-    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
-    ModelStateSource source(state);
-    std::vector<Transcription> all;
-    TW_RETURN_IF_ERROR(
-        WalkTestSet(source, HeldWeights(), [&](const SpeechSample& sample, const FrameScores& scores, double) {
-          const auto labels = beam == 1 ? DecodeGreedy(scores) : DecodeBeam(scores, beam).front().labels;
-          Transcription line{sample.file, sample.speaker, DecodeTranscript(sample.labels), DecodeTranscript(labels), {},
-                             {}};
-          line.words = CountWordErrors(line.reference, line.hypothesis);
-          line.characters = CountCharacterErrors(line.reference, line.hypothesis);
-          all.push_back(std::move(line));
-        }));
-    return all;
   }
 
  private:
   using Visitor = std::function<void(const SpeechSample&, const FrameScores&, double loss)>;
 
-  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, BlockSource& start) {
-    std::vector<size_t> lengths;
-    for (const SpeechSample& sample : train_.samples) lengths.push_back(sample.features.frames);
-    LengthBatches order(std::move(lengths), request.options.batch_size, request.seed);
-    network_->Seed(DeriveKey({request.seed, KeyWord("dropout")}));
-    uint64_t step = 0;
-    const auto loss = [&] { return LossOf(order.Next(), DeriveKey({request.seed, KeyWord("augment"), step++})); };
-    TW_ASSIGN_OR_RETURN(const double mean,
-                        round_.Train(request, StepsOf(request.options, order.batches_per_epoch()), loss, start));
-    return TrainResult{train_.samples.size(), mean};
+  std::vector<Transcription> TranscribeLoaded(size_t beam) {
+    std::vector<Transcription> all;
+    WalkTestSet([&](const SpeechSample& sample, const FrameScores& scores, double) {
+      const auto labels = beam == 1 ? DecodeGreedy(scores) : DecodeBeam(scores, beam).front().labels;
+      Transcription line{sample.file, sample.speaker, DecodeTranscript(sample.labels), DecodeTranscript(labels), {},
+                         {}};
+      line.words = CountWordErrors(line.reference, line.hypothesis);
+      line.characters = CountCharacterErrors(line.reference, line.hypothesis);
+      all.push_back(std::move(line));
+    });
+    return all;
   }
 
   at::Tensor LossOf(absl::Span<const uint32_t> indices, uint64_t seed) {
@@ -179,29 +155,20 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
   }
 
   at::Tensor Forward(const Batch& batch) {
-    return network_->Forward(batch.features.to(device_), batch.lengths.to(device_)).scores;
+    return network().Forward(batch.features.to(device()), batch.lengths.to(device())).scores;
   }
 
   // One number for each recording.
   at::Tensor LossesOf(const Batch& batch, const at::Tensor& scores) const {
-    return at::ctc_loss(scores.transpose(0, 1), batch.labels.to(device_), batch.output_lengths, batch.label_counts,
+    return at::ctc_loss(scores.transpose(0, 1), batch.labels.to(device()), batch.output_lengths, batch.label_counts,
                         kBlankLabel, at::Reduction::None);
   }
 
   // Calls `visit` for each recording of the test set, in its order.
-  absl::Status WalkTestSet(BlockSource& model, const HeldWeights& held, const Visitor& visit) {
-    if (test_.samples.empty()) {
-      return absl::FailedPreconditionError(
-          "this client has no test data, so it cannot evaluate; give it an index with a test set");
+  void WalkTestSet(const Visitor& visit) {
+    for (size_t first = 0; first < test_.samples.size(); first += options_.evaluation_batch) {
+      VisitBatch(first, std::min<size_t>(first + options_.evaluation_batch, test_.samples.size()), visit);
     }
-    return CatchTorch("evaluating", [&] {
-      at::NoGradGuard no_grad;
-      TW_RETURN_IF_ERROR(round_.Load(model, held));
-      for (size_t first = 0; first < test_.samples.size(); first += options_.evaluation_batch) {
-        VisitBatch(first, std::min<size_t>(first + options_.evaluation_batch, test_.samples.size()), visit);
-      }
-      return absl::OkStatus();
-    });
   }
 
   void VisitBatch(size_t first, size_t last, const Visitor& visit) {
@@ -222,12 +189,8 @@ class ConformerTrainer : public SpeechTrainer, public StreamingTrainer {
 
   const SpeechTrainerOptions options_;
   const ConformerOptions sizes_;
-  const at::Device device_;
-  const std::shared_ptr<Conformer> network_;
-  const ModelSpec spec_;
   SpeechData train_;
   const SpeechData test_;
-  TorchRound round_;
 };
 
 absl::StatusOr<int64_t> WidthOf(const SpeechData& train, const SpeechData& test) {
@@ -250,25 +213,19 @@ absl::StatusOr<int64_t> WidthOf(const SpeechData& train, const SpeechData& test)
 
 absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeSpeechTrainer(const SpeechTrainerOptions& options, SpeechData train,
                                                                  SpeechData test) {
-  TW_RETURN_IF_ERROR(ConfigureTorchThreads(options.threads));
-  if (options.evaluation_batch == 0) return absl::InvalidArgumentError("evaluation_batch is 0, it must be at least 1");
-  TW_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
-  TW_RETURN_IF_ERROR(CheckPackedDevice(options.weights.packed, device));
   TW_ASSIGN_OR_RETURN(ConformerOptions sizes, ConformerNamed(options.model));
   TW_ASSIGN_OR_RETURN(sizes.features, WidthOf(train, test));
   sizes.labels = kSpeechLabels;
   sizes.dropout = options.dropout;
   sizes.checkpoint = options.checkpoint;
   TW_RETURN_IF_ERROR(CheckConformer(sizes));
-  return CatchTorch(
-      absl::StrCat("building model '", options.model, "'"), [&]() -> absl::StatusOr<std::unique_ptr<SpeechTrainer>> {
-        const auto packed = options.weights.packed ? std::make_shared<PackedMatrices>() : nullptr;
-        auto network = std::make_shared<Conformer>(KeeperOr(packed), sizes);
-        TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
-        if (packed == nullptr) network->to(device);
-        return std::make_unique<ConformerTrainer>(options, sizes, device, std::move(network), std::move(spec), packed,
-                                                  std::move(train), std::move(test));
-      });
+  const auto make = [&](const std::shared_ptr<MatrixKeeper>& keeper) -> absl::StatusOr<std::shared_ptr<Conformer>> {
+    return std::make_shared<Conformer>(keeper, sizes);
+  };
+  TW_ASSIGN_OR_RETURN(BuiltModule<Conformer> built, BuildModule<Conformer>(options, make));
+  return CatchTorch("making a trainer", [&]() -> absl::StatusOr<std::unique_ptr<SpeechTrainer>> {
+    return std::make_unique<ConformerTrainer>(options, sizes, std::move(built), std::move(train), std::move(test));
+  });
 }
 
 }  // namespace thinwire

@@ -14,22 +14,19 @@
 #include "client/speech/features.h"
 #include "client/speech/speech_data.h"
 #include "client/train/conformer_options.h"
-#include "client/train/packed_matrix.h"
+#include "client/train/trainer_options.h"
 
 namespace thinwire {
 
-struct SpeechTrainerOptions {
-  std::string model = "conformer-xs";  // one of ConformerNames()
+struct SpeechTrainerOptions : TrainerOptions {  // `model` is one of ConformerNames()
+  SpeechTrainerOptions() {
+    model = "conformer-xs";
+    evaluation_batch = 32;
+  }
   double dropout = 0.1;
   bool augment = true;  // mask features while training, by `masks`
   MaskRule masks;
-  std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
-  bool checkpoint = false;     // less memory for activations, at the price of one more forward pass
-  // Packed: matrices are held in the small floats that the plan's downlink codes them in, and expanded one at a time;
-  // models come and go through Trainer::streaming(). On the CPU, with SGD.
-  WeightsRule weights;
-  int threads = 1;  // for the whole process; with more than 1 results may differ from run to run
-  uint32_t evaluation_batch = 32;
+  bool checkpoint = false;  // less memory for activations, at the price of one more forward pass
 };
 
 // What a model writes for one recording of the test set.

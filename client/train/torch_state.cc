@@ -48,31 +48,4 @@ std::vector<at::Tensor> TensorsOf(const torch::nn::Module& module) {
   return tensors;
 }
 
-at::Tensor ViewOf(const std::vector<float>& values, const at::Tensor& like) {
-  return at::from_blob(const_cast<float*>(values.data()), like.sizes(), at::TensorOptions(at::kFloat));
-}
-
-void CopyIn(const ModelState& state, torch::nn::Module& module) {
-  at::NoGradGuard no_grad;
-  const std::vector<at::Tensor> tensors = TensorsOf(module);
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const bool floats = tensors[i].scalar_type() == at::kFloat;
-    tensors[i].copy_(floats ? ViewOf(state.floats[i], tensors[i])
-                            : at::from_blob(const_cast<int64_t*>(state.ints[i].data()), tensors[i].sizes(),
-                                            at::TensorOptions(at::kLong)));
-  }
-}
-
-void CopyOut(const torch::nn::Module& module, ModelState* state) {
-  at::NoGradGuard no_grad;
-  const std::vector<at::Tensor> tensors = TensorsOf(module);
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    if (tensors[i].scalar_type() == at::kFloat) {
-      ViewOf(state->floats[i], tensors[i]).copy_(tensors[i]);
-    } else {
-      at::from_blob(state->ints[i].data(), tensors[i].sizes(), at::TensorOptions(at::kLong)).copy_(tensors[i]);
-    }
-  }
-}
-
 }  // namespace thinwire

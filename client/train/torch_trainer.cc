@@ -8,14 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "client/train/augment.h"
 #include "client/train/batch_order.h"
-#include "client/train/model_init.h"
-#include "client/train/packed_matrices.h"
+#include "client/train/module_trainer.h"
 #include "client/train/torch_call.h"
 #include "client/train/torch_models.h"
-#include "client/train/torch_round.h"
-#include "client/train/torch_state.h"
-#include "client/train/torch_threads.h"
-#include "client/train/training_check.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 
@@ -70,20 +65,16 @@ struct TensorData {
   }
 };
 
-class TorchTrainer : public ImageTrainer, public StreamingTrainer {
+class TorchTrainer : public ModuleTrainer<ImageTrainer, ImageModel> {
  public:
-  TorchTrainer(TorchTrainerOptions options, ModelInput input, at::Device device, std::shared_ptr<ImageModel> network,
-               ModelSpec spec, std::shared_ptr<PackedMatrices> packed, Dataset train, Dataset test)
-      : options_(std::move(options)),
+  TorchTrainer(TorchTrainerOptions options, ModelInput input, BuiltModule<ImageModel> built, Dataset train,
+               Dataset test)
+      : ModuleTrainer(std::move(built)),
+        options_(std::move(options)),
         input_(input),
-        network_(std::move(network)),
-        spec_(std::move(spec)),
-        device_(device),
-        train_(std::make_unique<TensorData>(std::move(train), device)),
-        test_(std::move(test), device),
-        round_(network_, spec_, std::move(packed), options_.weights.rounding) {}
+        train_(std::make_unique<TensorData>(std::move(train), device())),
+        test_(std::move(test), device()) {}
 
-  const ModelSpec& model() const override { return spec_; }
   uint64_t examples() const override { return train_->bytes.size(); }
 
   absl::Status SetTrainingData(Dataset train) override {
@@ -91,95 +82,49 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
     if (train.empty() || train.shape != input_.shape || train.classes != input_.classes) {
       return absl::InvalidArgumentError("the new training data are empty, or not of the data set that the model fits");
     }
-    round_.Forget();
+    round().Forget();
     return CatchTorch("taking data", [&] {
-      train_ = std::make_unique<TensorData>(std::move(train), device_);
+      train_ = std::make_unique<TensorData>(std::move(train), device());
       return absl::OkStatus();
     });
   }
 
-  absl::StatusOr<ModelState> Initialize(uint64_t seed) override {
-    return CatchTorch("making weights", [&]() -> absl::StatusOr<ModelState> {
-      TW_ASSIGN_OR_RETURN(const auto fresh, MakeImageModel(options_.model, input_, std::make_shared<PlainMatrices>()));
-      ModelState state(spec_);
-      CopyOut(*fresh, &state);
-      InitializeWeights(seed, &state);
-      return state;
-    });
-  }
-
-  absl::StatusOr<TrainResult> Train(const TrainRequest& request, ModelState* state) override {
-    TW_RETURN_IF_ERROR(CheckSameModel(state->spec, spec_, options_.model));
-    ModelStateSource start(*state);
-    TW_ASSIGN_OR_RETURN(const TrainResult result, Train(request, start));
-    TW_RETURN_IF_ERROR(ReadModel(round_.values(), state));
-    return result;
-  }
-  absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) override {
-    TW_RETURN_IF_ERROR(CheckTrainingOptions(request.options));
-    TW_RETURN_IF_ERROR(CheckBatch(request.options.batch_size));
-    return CatchTorch("training", [&] { return TrainRound(request, start); });
-  }
-
-  absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) override {
-    TW_RETURN_IF_ERROR(CheckSameModel(state.spec, spec_, options_.model));
-    ModelStateSource source(state);
-    return Evaluate(source, HeldWeights());
-  }
-  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights& held) override {
-    if (test_.bytes.empty()) {
-      return absl::FailedPreconditionError(
-          "this client has no test data, so it cannot evaluate; give it a data folder with a test set");
-    }
-    return CatchTorch("evaluating", [&] { return EvaluateAll(model, held); });
-  }
-
-  StreamingTrainer* streaming() override { return options_.weights.packed ? this : nullptr; }
-  BlockSource& trained() override { return round_.values(); }
-
- private:
-  absl::Status CheckBatch(uint32_t batch) const {
-    const size_t least = network_->min_batch();
+ protected:
+  absl::Status CheckCanTrain(const TrainingOptions& options) const override {
+    const size_t least = network().min_batch();
     if (train_->bytes.empty()) {
       return absl::FailedPreconditionError("this client has no training data; give it a data folder and a shard");
     }
-    if (batch >= least && train_->bytes.size() >= least) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("model '", options_.model, "' trains on batches of at least ", least,
-                                                   " samples; batch_size is ", batch, " and the client has ",
-                                                   train_->bytes.size(), " samples; raise both to ", least));
+    if (options.batch_size >= least && train_->bytes.size() >= least) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "model '", name(), "' trains on batches of at least ", least, " samples; batch_size is ", options.batch_size,
+        " and the client has ", train_->bytes.size(), " samples; raise both to ", least));
+  }
+  absl::Status CheckCanEvaluate() const override {
+    if (!test_.bytes.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "this client has no test data, so it cannot evaluate; give it a data folder with a test set");
   }
 
-  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, BlockSource& start) {
-    network_->Seed(DeriveKey({request.seed, KeyWord("dropout")}));
-    BatchOrder order(train_->bytes.size(), request.options.batch_size, network_->min_batch(), request.seed);
+  absl::StatusOr<TrainResult> TrainRound(const TrainRequest& request, BlockSource& start) override {
+    network().Seed(DeriveKey({request.seed, KeyWord("dropout")}));
+    BatchOrder order(train_->bytes.size(), request.options.batch_size, network().min_batch(), request.seed);
     uint64_t step = 0;
     const auto loss_of_next = [&] {
       return LossOf(order.Next(), DeriveKey({request.seed, KeyWord("augment"), step++}));
     };
-    TW_ASSIGN_OR_RETURN(const double loss, round_.Train(request, StepsOf(request.options, order.batches_per_epoch()),
-                                                        loss_of_next, start));
+    TW_ASSIGN_OR_RETURN(const double loss, round().Train(request, StepsOf(request.options, order.batches_per_epoch()),
+                                                         loss_of_next, start));
     return TrainResult{train_->bytes.size(), loss};
   }
 
-  at::Tensor LossOf(absl::Span<const int64_t> samples, uint64_t seed) {
-    const at::Tensor index =
-        at::from_blob(const_cast<int64_t*>(samples.data()), {static_cast<int64_t>(samples.size())}, at::kLong)
-            .to(train_->labels.device());
-    const at::Tensor images = ShallAugment(options_.augment, train_->bytes) ? train_->Augmented(samples, seed)
-                                                                            : train_->images.index_select(0, index);
-    const at::Tensor logits = network_->Forward(train_->Input(images));
-    return at::cross_entropy_loss(logits, train_->labels.index_select(0, index).to(at::kLong));
-  }
-
-  absl::StatusOr<EvaluateResult> EvaluateAll(BlockSource& model, const HeldWeights& held) {
-    at::NoGradGuard no_grad;
-    TW_RETURN_IF_ERROR(round_.Load(model, held));
+  absl::StatusOr<EvaluateResult> EvaluateLoaded() override {
     const auto n = static_cast<int64_t>(test_.bytes.size());
     double loss = 0;
     int64_t right = 0;
     for (int64_t first = 0; first < n; first += options_.evaluation_batch) {
       const int64_t last = std::min<int64_t>(n, first + options_.evaluation_batch);
-      const at::Tensor logits = network_->Forward(test_.Input(test_.images.slice(0, first, last)));
+      const at::Tensor logits = network().Forward(test_.Input(test_.images.slice(0, first, last)));
       const at::Tensor labels = test_.labels.slice(0, first, last).to(at::kLong);
       loss += at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).item<double>();
       right += logits.argmax(1).eq(labels).sum().item<int64_t>();
@@ -188,14 +133,21 @@ class TorchTrainer : public ImageTrainer, public StreamingTrainer {
     return EvaluateResult{static_cast<uint64_t>(n), loss / count, static_cast<double>(right) / count};
   }
 
+ private:
+  at::Tensor LossOf(absl::Span<const int64_t> samples, uint64_t seed) {
+    const at::Tensor index =
+        at::from_blob(const_cast<int64_t*>(samples.data()), {static_cast<int64_t>(samples.size())}, at::kLong)
+            .to(train_->labels.device());
+    const at::Tensor images = ShallAugment(options_.augment, train_->bytes) ? train_->Augmented(samples, seed)
+                                                                            : train_->images.index_select(0, index);
+    const at::Tensor logits = network().Forward(train_->Input(images));
+    return at::cross_entropy_loss(logits, train_->labels.index_select(0, index).to(at::kLong));
+  }
+
   const TorchTrainerOptions options_;
   const ModelInput input_;
-  const std::shared_ptr<ImageModel> network_;
-  const ModelSpec spec_;
-  const at::Device device_;
   std::unique_ptr<const TensorData> train_;
   const TensorData test_;
-  TorchRound round_;
 };
 
 absl::StatusOr<ModelInput> InputOf(const Dataset& train, const Dataset& test) {
@@ -216,20 +168,14 @@ absl::StatusOr<ModelInput> InputOf(const Dataset& train, const Dataset& test) {
 
 absl::StatusOr<std::unique_ptr<ImageTrainer>> MakeTorchTrainer(const TorchTrainerOptions& options, Dataset train,
                                                                Dataset test) {
-  TW_RETURN_IF_ERROR(ConfigureTorchThreads(options.threads));
-  if (options.evaluation_batch == 0) return absl::InvalidArgumentError("evaluation_batch is 0, it must be at least 1");
-  TW_ASSIGN_OR_RETURN(const at::Device device, ParseDevice(options.device));
-  TW_RETURN_IF_ERROR(CheckPackedDevice(options.weights.packed, device));
   TW_ASSIGN_OR_RETURN(const ModelInput input, InputOf(train, test));
-  return CatchTorch(absl::StrCat("building model '", options.model, "'"),
-                    [&]() -> absl::StatusOr<std::unique_ptr<ImageTrainer>> {
-                      const auto packed = options.weights.packed ? std::make_shared<PackedMatrices>() : nullptr;
-                      TW_ASSIGN_OR_RETURN(auto network, MakeImageModel(options.model, input, KeeperOr(packed)));
-                      TW_ASSIGN_OR_RETURN(ModelSpec spec, SpecOf(*network));
-                      if (packed == nullptr) network->to(device);
-                      return std::make_unique<TorchTrainer>(options, input, device, std::move(network), std::move(spec),
-                                                            packed, std::move(train), std::move(test));
-                    });
+  TW_ASSIGN_OR_RETURN(BuiltModule<ImageModel> built,
+                      BuildModule<ImageModel>(options, [&](const std::shared_ptr<MatrixKeeper>& keeper) {
+                        return MakeImageModel(options.model, input, keeper);
+                      }));
+  return CatchTorch("making a trainer", [&]() -> absl::StatusOr<std::unique_ptr<ImageTrainer>> {
+    return std::make_unique<TorchTrainer>(options, input, std::move(built), std::move(train), std::move(test));
+  });
 }
 
 }  // namespace thinwire

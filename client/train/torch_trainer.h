@@ -11,19 +11,16 @@
 #include "client/session/trainer.h"
 #include "client/train/augment.h"
 #include "client/train/dataset.h"
-#include "client/train/packed_matrix.h"
+#include "client/train/trainer_options.h"
 
 namespace thinwire {
 
-struct TorchTrainerOptions {
-  std::string model = "cnn";                 // one of TorchModelNames()
-  std::string device = "cpu";                // "cpu", "cuda" or "cuda:N"
+struct TorchTrainerOptions : TrainerOptions {  // `model` is one of TorchModelNames()
+  TorchTrainerOptions() {
+    model = "cnn";
+    evaluation_batch = 200;
+  }
   AugmentRule augment = AugmentRule::kAuto;  // while training
-  // Packed: matrices are held in the small floats that the plan's downlink codes them in, and expanded one at a time;
-  // models come and go through Trainer::streaming(). On the CPU, with SGD.
-  WeightsRule weights;
-  int threads = 1;  // for the whole process; with more than 1 results may differ from run to run
-  uint32_t evaluation_batch = 200;
 };
 
 // Names that `TorchTrainerOptions::model` may have, sorted:

@@ -29,7 +29,10 @@ uint64_t KeyWord(absl::string_view text);
 // is the same on every machine.
 class RandomStream {
  public:
-  explicit RandomStream(uint64_t key) : key_(key) {}
+  // Begins after the first `skipped` numbers of NextU32, at no cost.
+  explicit RandomStream(uint64_t key, uint64_t skipped = 0) : key_(key), index_(skipped / 4) {
+    for (uint64_t i = 0; i < skipped % 4; ++i) NextU32();
+  }
   uint32_t NextU32();
   uint64_t NextU64();
   // Uniform in [0, bound), without modulo bias. bound > 0.
@@ -44,7 +47,7 @@ class RandomStream {
 
  private:
   uint64_t key_;
-  uint64_t index_ = 0;
+  uint64_t index_;
   PhiloxBlock block_{};
   int used_ = 4;
 };

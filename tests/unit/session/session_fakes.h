@@ -107,11 +107,19 @@ class StreamingAdapter : public StreamingTrainer {
     return trainer_->Train(request, &state_);
   }
   BlockSource& trained() override { return *source_; }
+  BlockSource& Fresh(uint64_t seed) override {
+    fresh_seeds.push_back(seed);
+    state_ = trainer_->Initialize(seed).value();
+    source_.emplace(state_);
+    return *source_;
+  }
   absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights&) override {
     const absl::Status read = Read(model);
     if (!read.ok()) return read;
     return trainer_->Evaluate(state_);
   }
+
+  std::vector<uint64_t> fresh_seeds;
 
  private:
   absl::Status Read(BlockSource& source) {

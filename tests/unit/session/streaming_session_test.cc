@@ -11,6 +11,7 @@
 namespace thinwire {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
 
 class StreamingSessionTest : public SessionFixture {
@@ -33,6 +34,16 @@ TEST_F(StreamingSessionTest, SendsTheSameBytesAsDelta) { EXPECT_EQ(Upload(false)
 TEST_F(StreamingSessionTest, SendsTheSameBytesAsModel) {
   api.join.plan.uplink_representation = Representation::kModel;
   EXPECT_EQ(Upload(false), Upload(true));
+}
+
+TEST_F(StreamingSessionTest, SendsFreshWeightsBlockByBlock) {
+  trainer.own_model = trainer.initial_model = model.spec;
+  api.join.model.reset();
+  trainer.Stream(&model.spec);
+  api.answers = {MakeAssignment("init", AssignmentKind::kInitialize)};
+  RunSession();
+  EXPECT_EQ(trainer.adapter->fresh_seeds, std::vector<uint64_t>{77});
+  EXPECT_THAT(DecodeUpload("init").floats[0], Each(77.0f));
 }
 
 TEST_F(StreamingSessionTest, IsToldHowTheDownlinkCodesWeights) {

@@ -100,7 +100,9 @@ TEST_F(UpdateFilesTest, AModelWithFrozenTensorsCannotStartFromASeed) {
   auto spec = ModelSpec::Create({{"table", {5}, DataType::kFloat32, TensorRole::kFrozen},
                                  {"weight", {10}, DataType::kFloat32, TensorRole::kTrainable}});
   ASSERT_THAT(spec, IsOk());
-  EXPECT_THAT(EncodeInitialModel(ModelState(*spec), update.path),
+  const ModelState zeros(*spec);
+  ModelStateSource source(zeros);
+  EXPECT_THAT(EncodeInitialModel(*spec, source, update.path),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("5 frozen values")));
 }
 

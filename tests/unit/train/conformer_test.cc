@@ -5,8 +5,9 @@
 #include <cmath>
 #include <map>
 
+#include "client/train/initial_values.h"
 #include "client/train/matrix_keeper.h"
-#include "client/train/model_init.h"
+#include "client/train/module_values.h"
 #include "client/train/torch_state.h"
 #include "common/base/rng.h"
 #include "gmock/gmock.h"
@@ -33,10 +34,10 @@ ConformerOptions Small() {
 
 std::shared_ptr<Conformer> Make(const ConformerOptions& options) {
   auto model = std::make_shared<Conformer>(std::make_shared<PlainMatrices>(), options);
-  ModelState state(SpecOf(*model).value());
-  CopyOut(*model, &state);
-  InitializeWeights(1, &state);
-  CopyIn(state, *model);
+  const ModelSpec spec = SpecOf(*model).value();
+  InitialValues initial(*model, spec);
+  FreshWeights fresh(1, initial.bounds(), &initial);
+  EXPECT_TRUE(ModuleValues(*model, spec, nullptr).Load(fresh, {}, {}).ok());
   model->eval();
   return model;
 }

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "common/base/bytes.h"
 #include "common/base/crc32c.h"
+#include "common/tensor/model_state.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -21,6 +24,15 @@ ModelState Blank() {
                        .value());
   std::fill(state.floats[2].begin(), state.floats[2].end(), 1.0f);
   return state;
+}
+
+// What a model with the norms and buffers of `blank` starts from.
+void InitializeWeights(uint64_t seed, ModelState* blank) {
+  ModelState state(blank->spec);
+  ModelStateSource others(*blank);
+  FreshWeights fresh(seed, InitialBounds(blank->spec), &others);
+  EXPECT_TRUE(ReadModel(fresh, &state).ok());
+  *blank = std::move(state);
 }
 
 float Largest(const std::vector<float>& values) {
@@ -53,6 +65,19 @@ TEST(ModelInit, DependsOnTheSeedAlone) {
   InitializeWeights(4, &c);
   EXPECT_EQ(a.floats, b.floats);
   EXPECT_NE(a.floats, c.floats);
+}
+
+TEST(ModelInit, APartOfATensorIsTheSameWhereverReadingBegins) {
+  const ModelState blank = Blank();
+  ModelStateSource others(blank);
+  FreshWeights fresh(3, InitialBounds(blank.spec), &others);
+  std::vector<float> whole(800), part(37);
+  ASSERT_TRUE(fresh.ReadFloats(0, 0, absl::MakeSpan(whole)).ok());
+  for (const size_t first : {1u, 2u, 500u, 763u}) {
+    ASSERT_TRUE(fresh.ReadFloats(0, first, absl::MakeSpan(part)).ok());
+    EXPECT_EQ(part, std::vector<float>(whole.begin() + static_cast<ptrdiff_t>(first),
+                                       whole.begin() + static_cast<ptrdiff_t>(first + 37)));
+  }
 }
 
 // All machines draw these, whatever their LibTorch.

@@ -86,6 +86,18 @@ TEST(PackedTrainerTest, ReturnsNumbersNearThePlainOnesWithElevenBits) {
   EXPECT_LT(off, moved);
 }
 
+// With norms and buffers, which are not drawn, and after a training that changed them.
+TEST(PackedTrainerTest, DrawsFreshWeightsBlockByBlockAsAPlainTrainerDoesAtOnce) {
+  const auto plain = MakeTrainer("cifar-cnn", false), packed = MakeTrainer("cifar-cnn", true);
+  ASSERT_OK_AND_ASSIGN(const ModelState expected, plain->Initialize(5));
+  ASSERT_THAT(TrainStreaming(*packed, Request(kElevenBits), expected), IsOk());
+  ModelState fresh(packed->model());
+  ASSERT_THAT(ReadModel(packed->streaming()->Fresh(5), &fresh), IsOk());
+  EXPECT_TRUE(SameBits(fresh, expected));
+  ASSERT_THAT(ReadModel(packed->streaming()->Fresh(6), &fresh), IsOk());
+  EXPECT_FALSE(SameBits(fresh, expected));
+}
+
 TEST(PackedTrainerTest, EvaluatesLikeAPlainTrainer) {
   const auto plain = MakeTrainer("cnn", false), packed = MakeTrainer("cnn", true);
   ASSERT_OK_AND_ASSIGN(const ModelState state, plain->Initialize(5));

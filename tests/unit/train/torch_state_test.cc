@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "client/train/matrix_keeper.h"
+#include "client/train/module_values.h"
 #include "client/train/torch_models.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -24,14 +25,21 @@ ModelState Numbered(const ModelSpec& spec) {
   return state;
 }
 
+ModuleValues Load(const ModelState& state, const torch::nn::Module& module) {
+  ModuleValues values(module, state.spec, nullptr);
+  ModelStateSource source(state);
+  EXPECT_TRUE(values.Load(source, {}, {}).ok());
+  return values;
+}
+
 class TorchStateTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TorchStateTest, EveryValueComesBackFromTheModule) {
   const auto model = MakeImageModel(GetParam(), {{1, 8, 8}, 3}, std::make_shared<PlainMatrices>()).value();
   const ModelState state = Numbered(SpecOf(*model).value());
-  CopyIn(state, *model);
+  ModuleValues values = Load(state, *model);
   ModelState back(state.spec);
-  CopyOut(*model, &back);
+  ASSERT_TRUE(ReadModel(values, &back).ok());
   EXPECT_EQ(back.floats, state.floats);
   EXPECT_EQ(back.ints, state.ints);
 }
@@ -40,7 +48,7 @@ TEST_P(TorchStateTest, EveryTensorOfTheModuleIsListedOnceByItsName) {
   const auto model = MakeImageModel(GetParam(), {{1, 8, 8}, 3}, std::make_shared<PlainMatrices>()).value();
   const ModelSpec spec = SpecOf(*model).value();
   const ModelState state = Numbered(spec);
-  CopyIn(state, *model);
+  Load(state, *model);
   const auto parameters = model->named_parameters();
   const auto buffers = model->named_buffers();
   ASSERT_EQ(spec.tensors().size(), parameters.size() + buffers.size());
