@@ -1,7 +1,7 @@
 // thinwire-client: one participant of a federation. See --help.
 //
 // This program is small and holds no LibTorch, whose libraries take half a second and 150 MB to load: clients that echo
-// should pay for neither. For --task classify and --task speech it becomes thinwire-client-torch, which lies beside it,
+// should pay for neither. For every other task it becomes thinwire-client-torch, which lies beside it,
 // by exec: same process, same arguments.
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,6 +41,6 @@ int main(int argc, char** argv) {
     return BecomeTorchClient(argv, client.task, flags.threads);
   };
   thinwire::ClientProgram program;
-  program.tasks = {thinwire::ClassifyTask(become), thinwire::SpeechTask(become)};
+  program.tasks = {thinwire::ClassifyTask(become), thinwire::SpeechTask(become), thinwire::TextTask(become)};
   return thinwire::RunClientProgram(std::vector<std::string>(argv + 1, argv + argc), std::move(program));
 }

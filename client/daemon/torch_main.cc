@@ -1,4 +1,4 @@
-// thinwire-client with LibTorch in it; thinwire-client starts it for --task classify and --task speech.
+// thinwire-client with LibTorch in it; thinwire-client starts it for every task but echo.
 #include <iostream>
 #include <string>
 #include <utility>
@@ -9,7 +9,9 @@
 #include "client/daemon/torch_tasks.h"
 #include "client/train/local_data.h"
 #include "client/train/local_speech.h"
+#include "client/train/local_text.h"
 #include "client/train/speech_trainer.h"
+#include "client/train/text_trainer.h"
 #include "client/train/torch_trainer.h"
 #include "common/base/status_macros.h"
 
@@ -95,11 +97,35 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeRecognizer(const ClientFlags& clien
   return MakeSpeechTrainer(options, std::move(train), std::move(test));
 }
 
+// What the role needs; says on stderr which lines were skipped.
+absl::StatusOr<TextData> LoadTexts(const ClientFlags& client, const TextFlags& flags) {
+  TW_ASSIGN_OR_RETURN(LocalTextOptions options, DealOptions<LocalTextOptions>(flags));
+  options.data = flags.data;
+  options.vocabulary = flags.vocabulary;
+  options.words = flags.words;
+  options.test_set = flags.test_set;
+  options.test_samples = flags.test_samples;
+  TW_ASSIGN_OR_RETURN(TextData data, client.role == "evaluator" ? LoadTextTestSet(options) : LoadTextShard(options));
+  const std::string skipped = data.skipped.ToText();
+  if (!skipped.empty()) std::cerr << "thinwire-client: " << skipped << "\n";
+  return data;
+}
+
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTextModelTrainer(const ClientFlags& client, const TextFlags& flags) {
+  TW_ASSIGN_OR_RETURN(TextTrainerOptions options, TrainerOptionsOf<TextTrainerOptions>(flags));
+  TextData train, test;
+  TextData& used = client.role == "evaluator" ? test : train;
+  TW_ASSIGN_OR_RETURN(used, LoadTexts(client, flags));
+  options.dropout = static_cast<double>(flags.dropout_percent) / 100;
+  return MakeTextTrainer(options, std::move(train), std::move(test));
+}
+
 }  // namespace
 }  // namespace thinwire
 
 int main(int argc, char** argv) {
   thinwire::ClientProgram program;
-  program.tasks = {thinwire::ClassifyTask(thinwire::MakeClassifier), thinwire::SpeechTask(thinwire::MakeRecognizer)};
+  program.tasks = {thinwire::ClassifyTask(thinwire::MakeClassifier), thinwire::SpeechTask(thinwire::MakeRecognizer),
+                   thinwire::TextTask(thinwire::MakeTextModelTrainer)};
   return thinwire::RunClientProgram(std::vector<std::string>(argv + 1, argv + argc), std::move(program));
 }

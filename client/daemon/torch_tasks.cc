@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/train/conformer_options.h"
+#include "client/train/text_model_options.h"
 
 namespace thinwire {
 namespace {
@@ -73,6 +74,27 @@ ClientTask SpeechTask(const RecognizerFactory& make_recognizer) {
       {"--no-masks", "", &flags->no_masks, "trains without masks over time and frequency"},
       {"--dropout-percent", "N", &flags->dropout_percent, "of activations, while training", 0, 99},
       {"--checkpoint", "", &flags->checkpoint, "computes blocks twice instead of keeping what is inside them"},
+  };
+  task.flags.insert(task.flags.end(), own.begin(), own.end());
+  return task;
+}
+
+ClientTask TextTask(const TextTrainerFactory& make_trainer) {
+  const auto flags = std::make_shared<TextFlags>();
+  const Words words = {absl::StrJoin(TextModelNames(), ", "), "PATH",
+                       "folder with train.tsv, dev.tsv and test.tsv (sentences), or with roles.jsonl, or a .jsonl file",
+                       "texts", "sentences: iid, dirichlet:ALPHA, label:K; characters: iid, or speaker: whole roles"};
+  ClientTask task = MakeTask(flags, words, make_trainer);
+  task.name = "text";
+  task.help = "labelled sentences, or the next character of what roles say, with LibTorch";
+  const std::vector<CommandLineFlag> own = {
+      {"--vocabulary", "FILE", &flags->vocabulary,
+       "of sentences: one word a line, the same for all clients; default: made from train.tsv"},
+      {"--words", "N", &flags->words,
+       "of sentences: most words of a vocabulary that is made; the same for all clients"},
+      {"--test-set", "NAME", &flags->test_set, "of sentences, as evaluator: dev or test"},
+      {"--test-samples", "N", &flags->test_samples, "as evaluator: a random subset of the test set; 0: all"},
+      {"--dropout-percent", "N", &flags->dropout_percent, "of activations, while training", 0, 99},
   };
   task.flags.insert(task.flags.end(), own.begin(), own.end());
   return task;

@@ -1,5 +1,6 @@
-// --task classify, images, and --task speech, recordings to text: both with LibTorch. Their flags are read twice, by
-// thinwire-client, which has no LibTorch, and by thinwire-client-torch, which it becomes.
+// --task classify, images, --task speech, recordings to text, and --task text, labelled sentences or what roles of
+// plays say: all with LibTorch. Their flags are read twice, by thinwire-client, which has no LibTorch, and by
+// thinwire-client-torch, which it becomes.
 #ifndef THINWIRE_CLIENT_DAEMON_TORCH_TASKS_H_
 #define THINWIRE_CLIENT_DAEMON_TORCH_TASKS_H_
 
@@ -12,7 +13,7 @@
 
 namespace thinwire {
 
-// What both have.
+// What all have.
 struct TorchTaskFlags {
   std::string model;
   std::string data;
@@ -47,14 +48,29 @@ struct SpeechFlags : TorchTaskFlags {
   bool checkpoint = false;
 };
 
+struct TextFlags : TorchTaskFlags {
+  TextFlags() {
+    model = "transformer-xs";
+    data = ".";
+  }
+  std::string vocabulary;
+  uint64_t words = 8000;
+  std::string test_set = "dev";
+  uint64_t test_samples = 0;
+  uint64_t dropout_percent = 10;
+};
+
 // Errors are the user's: wrong data, model or device.
 using ClassifierFactory =
     std::function<absl::StatusOr<std::unique_ptr<Trainer>>(const ClientFlags&, const ClassifyFlags&)>;
 using RecognizerFactory =
     std::function<absl::StatusOr<std::unique_ptr<Trainer>>(const ClientFlags&, const SpeechFlags&)>;
+using TextTrainerFactory =
+    std::function<absl::StatusOr<std::unique_ptr<Trainer>>(const ClientFlags&, const TextFlags&)>;
 
 ClientTask ClassifyTask(const ClassifierFactory& make_classifier);
 ClientTask SpeechTask(const RecognizerFactory& make_recognizer);
+ClientTask TextTask(const TextTrainerFactory& make_trainer);
 
 }  // namespace thinwire
 

@@ -27,12 +27,16 @@ FlagTable Flags(SimulationOptions* o) {
       {"clients-per-round", IntegerFlag(&o->clients_per_round, 1, kMillion)},
       {"rounds", IntegerFlag(&o->rounds, 1, kMillion)},
       {"plan", TextFlag(&o->plan)},
-      {"task", ChoiceFlag(&o->task, {"classify", "speech", "echo"})},
+      {"task", ChoiceFlag(&o->task, {"classify", "speech", "text", "echo"})},
       {"model", TextFlag(&o->model)},
       {"data", TextFlag(&o->data)},
       {"audio", TextFlag(&o->audio)},
       {"augment", TextFlag(&o->augment)},
       {"dropout", NumberFlag(&o->dropout, 1)},
+      {"vocabulary", TextFlag(&o->vocabulary)},
+      {"words", IntegerFlag(&o->words, 1, kMillion)},
+      {"test-set", ChoiceFlag(&o->test_set, {"dev", "test"})},
+      {"test-samples", IntegerFlag(&o->test_samples, 0, uint64_t{1} << 32)},
       {"weights", TextFlag(&o->weights)},
       {"start", TextFlag(&o->start)},
       {"partition", TextFlag(&o->partition)},
@@ -62,14 +66,18 @@ const std::map<std::string, std::vector<std::string>>& TasksOf() {
   static const auto* const table = new std::map<std::string, std::vector<std::string>>{
       {"audio", {"speech"}},
       {"augment", {"classify"}},
-      {"data", {"classify", "speech"}},
-      {"dropout", {"speech"}},
+      {"data", {"classify", "speech", "text"}},
+      {"dropout", {"speech", "text"}},
       {"examples", {"echo"}},
-      {"model", {"classify", "speech"}},
+      {"model", {"classify", "speech", "text"}},
       {"parameters", {"echo"}},
-      {"partition", {"classify", "speech"}},
-      {"samples", {"classify", "speech"}},
-      {"weights", {"classify", "speech"}},
+      {"partition", {"classify", "speech", "text"}},
+      {"samples", {"classify", "speech", "text"}},
+      {"test-samples", {"text"}},
+      {"test-set", {"text"}},
+      {"vocabulary", {"text"}},
+      {"weights", {"classify", "speech", "text"}},
+      {"words", {"text"}},
   };
   return *table;
 }
@@ -78,7 +86,7 @@ const std::map<std::string, std::vector<std::string>>& TasksOf() {
 absl::Status CheckHeeded(const std::set<std::string>& given, const std::string& task) {
   for (const auto& [flag, tasks] : TasksOf()) {
     if (given.count(flag) == 0 || std::count(tasks.begin(), tasks.end(), task) > 0) continue;
-    return absl::InvalidArgumentError(absl::StrCat("--", flag, " is for --task ", absl::StrJoin(tasks, " and "),
+    return absl::InvalidArgumentError(absl::StrCat("--", flag, " is for --task ", absl::StrJoin(tasks, ", "),
                                                    "; --task ", task, " has no use for it: leave it out"));
   }
   return absl::OkStatus();

@@ -19,7 +19,11 @@ struct SimulationOptions {
   std::string model = "cnn";
   std::string data = "/usr/share/datasets/fashion-mnist";
   std::string audio;             // speech: folder of the recordings; empty: the index's own
-  double dropout = 0.1;          // speech
+  double dropout = 0.1;          // speech and text
+  std::string vocabulary;        // text: file of the words; empty: from the training data
+  uint64_t words = 8000;         // text: at most, of a vocabulary from the training data
+  std::string test_set = "dev";  // text: dev or test
+  uint64_t test_samples = 0;     // text: 0: all
   std::string augment = "auto";  // classify
   std::string weights = "full";  // in the clients' memory
   std::string start;             // safetensors; empty: from the seed

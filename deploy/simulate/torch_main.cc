@@ -1,4 +1,4 @@
-// thinwire-simulate with LibTorch in it; thinwire-simulate starts it for --task classify and --task speech.
+// thinwire-simulate with LibTorch in it; thinwire-simulate starts it for every task but echo.
 #include <string>
 #include <vector>
 

@@ -9,8 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "client/train/local_data.h"
 #include "client/train/local_speech.h"
+#include "client/train/local_text.h"
 #include "client/train/partition.h"
 #include "client/train/speech_trainer.h"
+#include "client/train/text_trainer.h"
 #include "client/train/torch_trainer.h"
 #include "common/base/status_macros.h"
 
@@ -53,6 +55,17 @@ struct DealtRecordings {
   absl::StatusOr<std::unique_ptr<SpeechTrainer>> MakeTrainer() const {
     return MakeSpeechTrainer(options, clients[0], test);
   }
+};
+
+struct DealtTexts {
+  TextData train;  // of all clients
+  TextData test;
+  std::vector<std::vector<uint32_t>> shards;  // indices into `train`, ascending
+  TextTrainerOptions options;
+
+  uint64_t examples(uint32_t client) const { return shards[client].size(); }
+  TextData Of(uint32_t client) const { return train.Part(shards[client]); }
+  absl::StatusOr<std::unique_ptr<TextTrainer>> MakeTrainer() const { return MakeTextTrainer(options, Of(0), test); }
 };
 
 // Its trainer takes turns at the clients' data.
@@ -142,9 +155,36 @@ absl::StatusOr<DealtRecordings> DealRecordings(const SimulationOptions& options)
   return data;
 }
 
+absl::StatusOr<DealtTexts> DealTexts(const SimulationOptions& options) {
+  DealtTexts data;
+  data.options.model = options.model;
+  data.options.dropout = options.dropout;
+  TW_ASSIGN_OR_RETURN(data.options.weights, WeightsRule::Parse(options.weights));
+  LocalTextOptions local;
+  local.data = options.data;
+  local.vocabulary = options.vocabulary;
+  local.words = options.words;
+  local.test_set = options.test_set;
+  local.test_samples = options.test_samples;
+  local.seed = options.seed;
+  local.samples = options.samples;
+  TW_ASSIGN_OR_RETURN(local.rule, PartitionRule::Parse(options.partition));
+  TW_ASSIGN_OR_RETURN(data.train, LoadTextTraining(local));
+  TW_ASSIGN_OR_RETURN(data.shards, DealText(data.train, local, options.clients));
+  TW_ASSIGN_OR_RETURN(data.test, LoadTextTestSet(local));
+  for (const TextData* texts : {&data.train, &data.test}) {
+    if (texts->skipped.count > 0) spdlog::warn("texts: {}", texts->skipped.ToText());
+  }
+  return data;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SimulationTask>> MakeTorchTask(const SimulationOptions& options) {
+  if (options.task == "text") {
+    TW_ASSIGN_OR_RETURN(DealtTexts texts, DealTexts(options));
+    return MakeTask(std::move(texts));
+  }
   if (options.task == "speech") {
     TW_ASSIGN_OR_RETURN(DealtRecordings recordings, DealRecordings(options));
     return MakeTask(std::move(recordings));

@@ -10,10 +10,10 @@
 
 namespace thinwire {
 
-// By options.task: "classify", images, or "speech", recordings of one index. All data are read once: client i of n has
-// what `thinwire-client --shard i/n` has. In memory are all clients' data and, for each worker, a model, a client's
-// part and the test set.
-// Errors: those of image_folder.h, local_speech.h, partition.h and of the trainers.
+// By options.task: "classify", images, "speech", recordings of one index, or "text". All data are read once: client i
+// of n has what `thinwire-client --shard i/n` has. In memory are all clients' data and, for each worker, a model, a
+// client's part and the test set. Errors: those of image_folder.h, local_speech.h, local_text.h, partition.h and of the
+// trainers.
 absl::StatusOr<std::unique_ptr<SimulationTask>> MakeTorchTask(const SimulationOptions& options);
 
 }  // namespace thinwire
