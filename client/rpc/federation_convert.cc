@@ -39,6 +39,23 @@ absl::StatusOr<AssignmentKind> KindFromProto(v1::AssignmentKind kind) {
   }
 }
 
+absl::StatusOr<SubspaceWork> SubspaceFromProto(const v1::SubspaceWork& proto) {
+  SubspaceWork work;
+  work.basis.epoch = proto.basis().epoch();
+  TW_ASSIGN_OR_RETURN(work.basis.sha256, Digest::FromBytes(proto.basis().sha256()));
+  work.first_epoch = proto.first_epoch();
+  if (work.first_epoch > work.basis.epoch) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("subspace.first_epoch is ", work.first_epoch, ", after the basis' own epoch, ", work.basis.epoch));
+  }
+  if (proto.has_snapshot()) {
+    TW_ASSIGN_OR_RETURN(work.snapshot, FromProto(proto.snapshot()));
+  }
+  work.vector = proto.vector();
+  TW_ASSIGN_OR_RETURN(work.base_id, Digest::FromBytes(proto.base_id()));
+  return work;
+}
+
 absl::StatusOr<Assignment> AssignmentFromProto(const v1::Assignment& proto) {
   Assignment assignment;
   if (proto.assignment_id().empty() || proto.assignment_id().size() > kMaxAssignmentId) {
@@ -62,6 +79,9 @@ absl::StatusOr<Assignment> AssignmentFromProto(const v1::Assignment& proto) {
   assignment.seed = proto.seed();
   if (proto.has_time_left()) {
     TW_ASSIGN_OR_RETURN(assignment.time_left, FromProto(proto.time_left()));
+  }
+  if (proto.has_subspace()) {
+    TW_ASSIGN_OR_RETURN(assignment.subspace, SubspaceFromProto(proto.subspace()));
   }
   return assignment;
 }
@@ -104,6 +124,7 @@ v1::JoinRequest ToProto(const JoinRequest& request) {
        {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64, v1::CODEC_KIND_FLOAT_BLOCKS}) {
     proto.add_codecs(kind);
   }
+  if (request.subspace) proto.add_codecs(v1::CODEC_KIND_SUBSPACE);
   proto.set_examples(request.examples);
   if (request.model) *proto.mutable_model() = ToProto(*request.model);
   proto.set_software(kSoftware);

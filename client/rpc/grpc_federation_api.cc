@@ -66,9 +66,13 @@ absl::StatusOr<JoinReply> GrpcFederationApi::Join(const JoinRequest& request) {
   return reply;
 }
 
-absl::StatusOr<AwaitReply> GrpcFederationApi::AwaitAssignment() {
+absl::StatusOr<AwaitReply> GrpcFederationApi::AwaitAssignment(const std::optional<HeldBasis>& basis) {
   v1::AwaitAssignmentRequest request;
   request.set_client_id(client_id_);
+  if (basis.has_value()) {
+    request.mutable_basis()->set_epoch(basis->epoch);
+    request.mutable_basis()->set_sha256(std::string(basis->sha256.AsBytes()));
+  }
   v1::AwaitAssignmentResponse response;
   TW_RETURN_IF_ERROR(Call(&v1::Federation::Stub::AwaitAssignment, request, timeouts_.await, &response));
   return FromProto(response);

@@ -14,6 +14,7 @@ JoinRequest MakeJoinRequest(const SessionOptions& options, const SessionParts& p
   request.role = options.role;
   request.examples = parts.trainer->examples();
   if (!parts.trainer->model().tensors().empty()) request.model = parts.trainer->model();
+  request.subspace = options.role == ClientRole::kEvaluator || parts.trainer->subspace() != nullptr;
   return request;
 }
 
@@ -27,6 +28,7 @@ ClientSession::ClientSession(const SessionOptions& options, const SessionParts& 
              [this] { return Join(); }),
       progress_(parts.clock, parts.observer, options.progress_interval),
       model_(parts.state->download_directory(), parts.api),
+      subspace_(parts.state->basis_directory(), &model_),
       pending_(parts.state->upload_directory()),
       uploader_(parts.api),
       heartbeat_([this] { Beat(); }, parts.heartbeat_sleeper) {}
@@ -81,7 +83,7 @@ void ClientSession::AwaitAndWork() {
   AwaitReply reply;
   const StepOutcome outcome = steps_.Run(SessionStep::kAwait, [&] {
     if (join_again_) TW_RETURN_IF_ERROR(Join());
-    TW_ASSIGN_OR_RETURN(reply, parts_.api->AwaitAssignment());
+    TW_ASSIGN_OR_RETURN(reply, parts_.api->AwaitAssignment(in_subspace() ? subspace_.held() : std::nullopt));
     return absl::OkStatus();
   });
   if (outcome != StepOutcome::kDone) return EndBy(outcome);

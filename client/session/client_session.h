@@ -12,8 +12,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,6 +28,7 @@
 #include "client/session/sleeper.h"
 #include "client/session/state_folder.h"
 #include "client/session/step_runner.h"
+#include "client/session/subspace_fetch.h"
 #include "client/session/trainer.h"
 #include "client/session/update_upload.h"
 #include "common/base/clock.h"
@@ -90,9 +93,18 @@ class ClientSession {
   absl::StatusOr<PayloadRef> EncodeFresh(uint64_t seed, const std::string& path);
   void Evaluate(const Assignment& assignment);
   bool Fetch(const Assignment& assignment);
+  bool FetchWith(const Assignment& assignment,
+                 const std::function<absl::Status(const PayloadDownloader::ProgressFn&)>& fetch);
   absl::StatusOr<TrainResult> RunTrainer(const Assignment& assignment);
   absl::StatusOr<PendingUpdate> EncodeTrained(const Assignment& assignment, const TrainResult& result,
                                               absl::Duration train_time);
+  // In a subspace, in session_subspace.cc.
+  bool in_subspace() const { return run_.plan.subspace.has_value(); }
+  absl::Status CheckSubspace() const;
+  bool FetchCoordinates(const Assignment& assignment);
+  absl::StatusOr<TrainResult> TrainCoordinates(TrainRequest request, const Assignment& assignment);
+  absl::StatusOr<PayloadRef> EncodeCoordinates(const Assignment& assignment, const std::string& path);
+  absl::StatusOr<EvaluateResult> EvaluateExpanded();
   void Deliver(const Assignment& assignment, const PendingUpdate& update);
   void NoteVerdict(const UpdateStatus& verdict);
   // Tells the server that the assignment comes to nothing.
@@ -111,9 +123,12 @@ class ClientSession {
   StepRunner steps_;
   SessionProgress progress_;
   ModelFetcher model_;
+  SubspaceFetcher subspace_;
   PendingUpdates pending_;
   UpdateUploader uploader_;
   Heartbeat heartbeat_;
+
+  std::vector<float> trained_coordinates_;  // of the assignment under way
 
   JoinReply run_;                  // what the newest join said
   std::optional<ModelSpec> spec_;  // of the run's model

@@ -17,6 +17,7 @@
 #include "client/session/trainer.h"
 #include "common/codec/exchange_plan.h"
 #include "common/codec/payload.h"
+#include "common/subspace/coordinates.h"
 #include "common/tensor/model_spec.h"
 
 namespace thinwire {
@@ -33,6 +34,7 @@ struct JoinRequest {
   ClientRole role = ClientRole::kTrainer;
   uint64_t examples = 0;
   std::optional<ModelSpec> model;
+  bool subspace = false;  // can take work in a subspace
 };
 
 struct JoinReply {
@@ -47,6 +49,15 @@ struct JoinReply {
 
 enum class AssignmentKind { kInitialize, kTrain, kEvaluate };
 
+// Mirrors thinwire.v1.SubspaceWork, where the fields are explained.
+struct SubspaceWork {
+  HeldBasis basis;
+  uint64_t first_epoch = 0;
+  std::optional<PayloadRef> snapshot;
+  uint32_t vector = 0;
+  Digest base_id;
+};
+
 struct Assignment {
   std::string id;
   AssignmentKind kind = AssignmentKind::kTrain;
@@ -58,6 +69,7 @@ struct Assignment {
   TrainingOptions training;
   uint64_t seed = 0;
   absl::Duration time_left;
+  std::optional<SubspaceWork> subspace = std::nullopt;
 };
 
 struct RunEnded {
@@ -100,7 +112,8 @@ class FederationApi {
 
   virtual ~FederationApi() = default;
   virtual absl::StatusOr<JoinReply> Join(const JoinRequest& request) = 0;
-  virtual absl::StatusOr<AwaitReply> AwaitAssignment() = 0;
+  // `basis`: what the client has, in a subspace.
+  virtual absl::StatusOr<AwaitReply> AwaitAssignment(const std::optional<HeldBasis>& basis) = 0;
   virtual absl::Status Download(const PayloadRef& payload, uint64_t offset, const Sink& sink) = 0;
   // OK means durable; the state is kReceived, or the final one of an earlier upload for this assignment.
   virtual absl::StatusOr<UpdateStatus> Upload(const UploadRequest& request, const Source& source) = 0;

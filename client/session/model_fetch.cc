@@ -45,6 +45,17 @@ absl::Status ModelFetcher::Fetch(const Assignment& assignment, const ModelSpec& 
   return taken;
 }
 
+absl::StatusOr<PayloadReader> ModelFetcher::FetchPayload(const PayloadRef& ref, const ModelSpec& spec,
+                                                         const CodecSpec& codec,
+                                                         const PayloadDownloader::ProgressFn& progress) {
+  TW_RETURN_IF_ERROR(CheckSize(ref, spec, Representation::kModel, codec));
+  TW_ASSIGN_OR_RETURN(PayloadReader reader, Open(ref, spec, progress));
+  const absl::Status whole = CheckModel(reader, nullptr, spec);
+  if (absl::IsDataLoss(whole)) TW_RETURN_IF_ERROR(downloader_.CutToIntactPrefix(ref));
+  TW_RETURN_IF_ERROR(whole);
+  return reader;
+}
+
 absl::StatusOr<PayloadReader> ModelFetcher::Open(const PayloadRef& ref, const ModelSpec& spec,
                                                  const PayloadDownloader::ProgressFn& progress) {
   TW_ASSIGN_OR_RETURN(const std::string path, downloader_.Fetch(ref, progress));

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +30,12 @@ class ModelFetcher {
   // bytes are dropped: trying again fetches only them and what follows.
   absl::Status Fetch(const Assignment& assignment, const ModelSpec& spec, const CodecSpec& downlink, Form form,
                      const PayloadDownloader::ProgressFn& progress);
+
+  // One payload of any model, every segment checked. Errors and what they leave as of Fetch.
+  absl::StatusOr<PayloadReader> FetchPayload(const PayloadRef& ref, const ModelSpec& spec, const CodecSpec& codec,
+                                             const PayloadDownloader::ProgressFn& progress);
+  absl::Status KeepOnly(const std::vector<Digest>& ids) { return downloader_.KeepOnly(ids); }
+  absl::Status Discard(const PayloadRef& ref) { return downloader_.Discard(ref); }
 
   ModelState& state() { return state_; }
   BlockSource& source() { return *source_; }

@@ -35,6 +35,9 @@ class PayloadDownloader {
   // from there.
   absl::Status CutToIntactPrefix(const PayloadRef& ref);
 
+  // Deletes a payload that is of no further use.
+  absl::Status Discard(const PayloadRef& ref) { return RemoveFile(WholePath(ref)); }
+
   // Deletes every payload but these.
   absl::Status KeepOnly(const std::vector<Digest>& ids);
 

@@ -25,10 +25,15 @@ std::string SafeName(const std::string& id) {
   return Sha256(id).Hex();
 }
 
+// In a subspace two payloads may bring the same start.
+const Digest& StartOf(const Assignment& assignment) {
+  return assignment.subspace.has_value() ? assignment.subspace->base_id : assignment.model.id;
+}
+
 // Everything that must be equal for a saved update to answer an assignment.
 std::string Fingerprint(const Assignment& assignment) {
   return Sha256(absl::StrCat(assignment.id, "\n", static_cast<int>(assignment.kind), "\n", assignment.version, "\n",
-                             assignment.seed, "\n", assignment.model.id.Hex()))
+                             assignment.seed, "\n", StartOf(assignment).Hex()))
       .Hex();
 }
 

@@ -35,7 +35,8 @@ void ClientSession::Work(const Assignment& assignment) {
     if (!steps_.WaitWithin(run_.retry)) EndBy(StepOutcome::kStopped);
     return;
   }
-  const absl::Status model = ChooseModel(assignment);
+  absl::Status model = ChooseModel(assignment);
+  if (model.ok() && in_subspace()) model = CheckSubspace();
   if (!model.ok()) return End(SessionEnd::kRefused, model.ToString());
   switch (assignment.kind) {
     case AssignmentKind::kInitialize:
@@ -70,15 +71,22 @@ absl::Status ClientSession::ChooseModel(const Assignment& assignment) {
 }
 
 bool ClientSession::Fetch(const Assignment& assignment) {
+  if (in_subspace()) return FetchCoordinates(assignment);
+  const auto form = parts_.trainer->streaming() != nullptr ? ModelFetcher::Form::kSource : ModelFetcher::Form::kState;
+  return FetchWith(assignment, [&](const PayloadDownloader::ProgressFn& progress) {
+    return model_.Fetch(assignment, *spec_, run_.plan.downlink, form, progress);
+  });
+}
+
+bool ClientSession::FetchWith(const Assignment& assignment,
+                              const std::function<absl::Status(const PayloadDownloader::ProgressFn&)>& fetch) {
   progress_.Begin(SessionState::kDownloading,
                   absl::StrCat(Describe(assignment), ", ", DescribeBytes(assignment.model.total_size)));
   const auto progress = [this](uint64_t start, uint64_t done, uint64_t total) {
     steps_.NoteProgress();
     progress_.Transfer(start, done, total);
   };
-  const auto form = parts_.trainer->streaming() != nullptr ? ModelFetcher::Form::kSource : ModelFetcher::Form::kState;
-  const StepOutcome outcome = steps_.Run(
-      SessionStep::kDownload, [&] { return model_.Fetch(assignment, *spec_, run_.plan.downlink, form, progress); });
+  const StepOutcome outcome = steps_.Run(SessionStep::kDownload, [&] { return fetch(progress); });
   if (outcome != StepOutcome::kDone) Abandon(assignment, outcome);
   return outcome == StepOutcome::kDone;
 }
@@ -104,6 +112,7 @@ absl::StatusOr<TrainResult> ClientSession::RunTrainer(const Assignment& assignme
   request.seed = assignment.seed;
   request.progress = [this](const std::string& line) { progress_.Update(line); };
   request.cancelled = [this] { return steps_.stopping(); };
+  if (in_subspace()) return TrainCoordinates(request, assignment);
   request.held = model_.held();
   StreamingTrainer* const streaming = parts_.trainer->streaming();
   return streaming != nullptr ? streaming->Train(request, model_.source())
@@ -118,11 +127,15 @@ absl::StatusOr<PendingUpdate> ClientSession::EncodeTrained(const Assignment& ass
   update.examples = result.examples;
   update.train_loss = result.loss;
   update.train_time = train_time;
-  StreamingTrainer* const streaming = parts_.trainer->streaming();
-  ModelStateSource state(model_.state());
-  BlockSource& trained = streaming != nullptr ? streaming->trained() : state;
-  TW_ASSIGN_OR_RETURN(update.payload,
-                      EncodeUpdate(run_.plan, *spec_, trained, model_.base(), assignment.seed, update.path));
+  if (in_subspace()) {
+    TW_ASSIGN_OR_RETURN(update.payload, EncodeCoordinates(assignment, update.path));
+  } else {
+    StreamingTrainer* const streaming = parts_.trainer->streaming();
+    ModelStateSource state(model_.state());
+    BlockSource& trained = streaming != nullptr ? streaming->trained() : state;
+    TW_ASSIGN_OR_RETURN(update.payload,
+                        EncodeUpdate(run_.plan, *spec_, trained, model_.base(), assignment.seed, update.path));
+  }
   TW_RETURN_IF_ERROR(pending_.Save(assignment, update));
   return update;
 }
@@ -195,7 +208,8 @@ void ClientSession::Evaluate(const Assignment& assignment) {
   if (!Fetch(assignment)) return;
   progress_.Begin(SessionState::kEvaluating, Describe(assignment));
   StreamingTrainer* const streaming = parts_.trainer->streaming();
-  const absl::StatusOr<EvaluateResult> result = streaming != nullptr
+  const absl::StatusOr<EvaluateResult> result = in_subspace() ? EvaluateExpanded()
+                                                : streaming != nullptr
                                                     ? streaming->Evaluate(model_.source(), model_.held())
                                                     : parts_.trainer->Evaluate(model_.state());
   if (steps_.stopping()) return EndBy(StepOutcome::kStopped);

@@ -3,6 +3,7 @@
 //   <state>/client_id        the client's name, made once
 //   <state>/lock             held while a process uses the folder
 //   <state>/download/        payloads, whole (<id>.payload) or begun (<id>.part)
+//   <state>/basis/           in a subspace, the basis that coordinates are of (basis_keeper.h)
 //   <state>/upload/          an update that no acknowledgement has come for (<assignment>.payload and .record)
 #ifndef THINWIRE_CLIENT_SESSION_STATE_FOLDER_H_
 #define THINWIRE_CLIENT_SESSION_STATE_FOLDER_H_
@@ -31,6 +32,7 @@ class StateFolder {
   const std::string& path() const { return path_; }
   std::string download_directory() const;
   std::string upload_directory() const;
+  std::string basis_directory() const;
 
  private:
   StateFolder(int lock_fd, std::string path) : lock_fd_(lock_fd), path_(std::move(path)) {}

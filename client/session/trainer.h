@@ -6,11 +6,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/codec/codec_spec.h"
 #include "common/codec/row_blocks.h"
+#include "common/subspace/fastfood.h"
 #include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
 #include "common/tensor/model_state.h"
@@ -40,11 +42,21 @@ struct HeldWeights {
   std::shared_ptr<const RowBlockSet> exact;  // row blocks that partial quantisation left in FP32; nullptr if none
 };
 
+// Training of coordinates, in place of weights (docs/igc.md): the model is what `start` gives plus the sum over k of
+// A_k Sigma_k, and steps go along one of the Sigma_k.
+struct SubspaceSteps {
+  const std::vector<Fastfood>* matrices = nullptr;                // A_k, of the model's trainable values
+  const std::vector<std::vector<float>>* coordinates = nullptr;  // Sigma_k, to start from
+  uint32_t own = 0;                                               // the one that is trained
+  std::vector<float> trained;                                     // what Train leaves of it
+};
+
 struct TrainRequest {
   TrainingOptions options;
   uint32_t round = 0;
   uint64_t seed = 0;  // of this client in this round; the same seed and model give the same result
   HeldWeights held;
+  SubspaceSteps* subspace = nullptr;  // not null: train so, in a trainer that subspace() gives
   // Called now and then with a line such as "step 30 of 188"; may be empty.
   std::function<void(const std::string&)> progress;
   // Polled between steps; true means stop early with CANCELLED. May be empty.
@@ -91,6 +103,9 @@ class Trainer {
   virtual absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) = 0;
   // If not null, a session calls this one's functions, not the three above. Lives as long as the trainer.
   virtual StreamingTrainer* streaming() { return nullptr; }
+  // If not null, its Train takes requests in a subspace; trained() has the model's buffers then. Any values of one
+  // tensor can be read from the start at a time.
+  virtual StreamingTrainer* subspace() { return nullptr; }
 };
 
 }  // namespace thinwire

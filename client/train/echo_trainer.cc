@@ -54,7 +54,7 @@ absl::StatusOr<ModelSpec> EqualTensors(uint64_t parameters) {
   return ModelSpec::Create(std::move(specs));
 }
 
-class EchoTrainer : public Trainer {
+class EchoTrainer : public Trainer, public StreamingTrainer {
  public:
   EchoTrainer(ModelSpec own, ModelSpec accepted, uint64_t examples)
       : own_(std::move(own)), accepted_(std::move(accepted)), examples_(examples) {}
@@ -85,6 +85,28 @@ class EchoTrainer : public Trainer {
     return TrainResult{examples_, 0};
   }
 
+  // In a subspace the noise is that of the one tensor of coordinates; buffers stay as they are.
+  StreamingTrainer* subspace() override { return this; }
+  absl::StatusOr<TrainResult> Train(const TrainRequest& request, BlockSource& start) override {
+    if (request.subspace == nullptr) return absl::InternalError("the echo trainer holds its model as a whole");
+    start_ = &start;
+    SubspaceSteps& steps = *request.subspace;
+    steps.trained = (*steps.coordinates)[steps.own];
+    const float rate = static_cast<float>(request.options.learning_rate);
+    if (rate != 0) TW_RETURN_IF_ERROR(Perturb(DeriveKey({request.seed, 0}), rate, &request, &steps.trained));
+    return TrainResult{examples_, 0};
+  }
+  BlockSource& trained() override { return *start_; }
+  BlockSource& Fresh(uint64_t seed) override {
+    fresh_ = Initialize(seed).value_or(ModelState(own_));
+    return fresh_source_;
+  }
+  absl::StatusOr<EvaluateResult> Evaluate(BlockSource& model, const HeldWeights&) override {
+    ModelState state(own_);
+    TW_RETURN_IF_ERROR(ReadModel(model, &state));
+    return Evaluate(state);
+  }
+
   absl::StatusOr<EvaluateResult> Evaluate(const ModelState& state) override {
     double squares = 0;
     for (size_t i = 0; i < state.floats.size(); ++i) {
@@ -111,6 +133,9 @@ class EchoTrainer : public Trainer {
   const ModelSpec own_;
   const ModelSpec accepted_;
   const uint64_t examples_;
+  BlockSource* start_ = nullptr;  // of the last round in a subspace
+  ModelState fresh_;
+  ModelStateSource fresh_source_{fresh_};
 };
 
 }  // namespace

@@ -65,6 +65,7 @@ class ModuleTrainer : public Interface, public StreamingTrainer {
  public:
   const ModelSpec& model() const final { return built_.spec; }
   StreamingTrainer* streaming() final { return built_.packed != nullptr ? this : nullptr; }
+  StreamingTrainer* subspace() final { return built_.packed != nullptr ? nullptr : this; }
   BlockSource& trained() final { return round_.values(); }
 
   BlockSource& Fresh(uint64_t seed) final { return fresh_.emplace(seed, initial_.bounds(), &initial_); }

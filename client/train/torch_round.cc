@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/train/subspace_round.h"
 #include "client/train/torch_threads.h"
 #include "common/base/status_macros.h"
 
@@ -36,14 +37,46 @@ absl::StatusOr<double> TorchRound::Train(const TrainRequest& request, uint64_t s
                                          const std::function<at::Tensor()>& loss, BlockSource& start) {
   TW_RETURN_IF_ERROR(Load(start, request.held));
   network_->train();
+  TW_ASSIGN_OR_RETURN(const double mean, request.subspace != nullptr ? TrainInSubspace(request, steps, loss)
+                                                                     : TrainWeights(request, steps, loss));
+  const absl::Status finite = values_.CheckFinite();
+  if (finite.ok()) return mean;
+  Forget();
+  return Diverged(request, absl::StrCat("after training, ", finite.message()));
+}
+
+absl::StatusOr<double> TorchRound::TrainWeights(const TrainRequest& request, uint64_t steps,
+                                                const std::function<at::Tensor()>& loss) {
   if (PackedMatrices* const packed = values_.packed(); packed != nullptr) {
     TW_RETURN_IF_ERROR(packed->BeginRound(request.options, request.seed));
   }
   auto optimizer = optimizer_.Take(request.options, weights_);
-  TW_ASSIGN_OR_RETURN(const double mean, RunSteps(request, steps, loss, *optimizer));
-  const absl::Status finite = values_.CheckFinite();
-  if (!finite.ok()) return Diverged(request, absl::StrCat("after training, ", finite.message()));
+  const double mu = request.options.proximal_mu;
+  std::vector<at::Tensor> anchors;
+  for (size_t i = 0; mu > 0 && i < weights_.size(); ++i) anchors.push_back(weights_[i].detach().clone());
+  TW_ASSIGN_OR_RETURN(const double mean, RunSteps(request, steps, [&](uint64_t step) {
+                        return Step(step, loss, mu, anchors, *optimizer);
+                      }));
   optimizer_.Keep(request.options, std::move(optimizer));
+  return mean;
+}
+
+absl::StatusOr<double> TorchRound::TrainInSubspace(const TrainRequest& request, uint64_t steps,
+                                                   const std::function<at::Tensor()>& loss_of_batch) {
+  if (values_.packed() != nullptr) {
+    return absl::InvalidArgumentError(
+        "packed weights cannot train in a subspace: a step moves all of them a little; use --weights full");
+  }
+  TW_ASSIGN_OR_RETURN(SubspaceRound round, SubspaceRound::Create(request, values_.spec(), &values_.tensors()));
+  TW_RETURN_IF_ERROR(round.Expand());
+  TW_ASSIGN_OR_RETURN(const double mean, RunSteps(request, steps, [&](uint64_t) -> absl::StatusOr<double> {
+                        for (at::Tensor& weights : weights_) weights.mutable_grad() = at::Tensor();
+                        const at::Tensor loss = loss_of_batch();
+                        loss.backward();
+                        TW_RETURN_IF_ERROR(round.Step());
+                        return loss.item<double>();
+                      }));
+  request.subspace->trained = round.coordinates();
   return mean;
 }
 
@@ -55,16 +88,12 @@ absl::Status TorchRound::Load(BlockSource& model, const HeldWeights& held) {
 }
 
 absl::StatusOr<double> TorchRound::RunSteps(const TrainRequest& request, uint64_t steps,
-                                            const std::function<at::Tensor()>& loss,
-                                            torch::optim::Optimizer& optimizer) {
-  const double mu = request.options.proximal_mu;
-  std::vector<at::Tensor> anchors;
-  for (size_t i = 0; mu > 0 && i < weights_.size(); ++i) anchors.push_back(weights_[i].detach().clone());
+                                            const StepFunction& take_step) {
   const uint64_t stride = std::max<uint64_t>(1, steps / kProgressLines);
   double total = 0;
   for (uint64_t step = 1; step <= steps; ++step) {
     if (request.cancelled && request.cancelled()) return absl::CancelledError("training was cancelled");
-    const absl::StatusOr<double> value = Step(step, loss, mu, anchors, optimizer);
+    const absl::StatusOr<double> value = take_step(step);
     if (!value.ok() && !absl::IsInvalidArgument(value.status())) return value.status();
     const std::string at = absl::StrCat("step ", step, " of ", steps);
     if (!value.ok()) return Diverged(request, absl::StrCat("in ", at, ", ", value.status().message()));

@@ -29,8 +29,9 @@ class TorchRound {
              PackedFormat::Rounding rounding = PackedFormat::Rounding::kStochastic);
 
   // `steps` steps down the gradient of what `loss` returns for the next batch, a scalar, from the weights in `start` to
-  // those then in values(). Returns the mean loss. Progress, cancellation, FedProx and errors as trainer.h and
-  // torch_trainer.h say; on error values() are unspecified and the optimiser's moments are gone.
+  // those then in values(), or with request.subspace along one of its vectors. Returns the mean loss. Progress,
+  // cancellation, FedProx and errors as trainer.h and torch_trainer.h say; on error values() are unspecified and the
+  // optimiser's moments are gone.
   absl::StatusOr<double> Train(const TrainRequest& request, uint64_t steps, const std::function<at::Tensor()>& loss,
                                BlockSource& start);
   // Puts `model` into the network, for evaluation; packed matrices as `held` says.
@@ -40,8 +41,12 @@ class TorchRound {
   void Forget() { optimizer_ = RoundOptimizer(); }
 
  private:
-  absl::StatusOr<double> RunSteps(const TrainRequest& request, uint64_t steps, const std::function<at::Tensor()>& loss,
-                                  torch::optim::Optimizer& optimizer);
+  using StepFunction = std::function<absl::StatusOr<double>(uint64_t step)>;
+  absl::StatusOr<double> TrainWeights(const TrainRequest& request, uint64_t steps,
+                                      const std::function<at::Tensor()>& loss);
+  absl::StatusOr<double> TrainInSubspace(const TrainRequest& request, uint64_t steps,
+                                         const std::function<at::Tensor()>& loss);
+  absl::StatusOr<double> RunSteps(const TrainRequest& request, uint64_t steps, const StepFunction& take_step);
   absl::StatusOr<double> Step(uint64_t step, const std::function<at::Tensor()>& loss, double proximal_mu,
                               const std::vector<at::Tensor>& anchors, torch::optim::Optimizer& optimizer);
   void Pull(const std::vector<at::Tensor>& anchors, double mu);

@@ -190,7 +190,28 @@ v1::ExchangePlan ToProto(const ExchangePlan& plan) {
   proto.mutable_uplink()->set_representation(plan.uplink_representation == Representation::kModel
                                                  ? v1::UPLINK_REPRESENTATION_MODEL
                                                  : v1::UPLINK_REPRESENTATION_DELTA);
+  if (plan.subspace.has_value()) *proto.mutable_subspace() = ToProto(*plan.subspace);
   return proto;
+}
+
+v1::SubspacePlan ToProto(const SubspacePlan& plan) {
+  v1::SubspacePlan proto;
+  proto.set_dimension(plan.dimension);
+  proto.set_vectors(plan.vectors);
+  proto.set_epoch_rounds(plan.epoch_rounds);
+  proto.set_block_size(plan.block_size);
+  proto.set_normal_diagonal(plan.normal_diagonal);
+  return proto;
+}
+
+SubspacePlan FromProto(const v1::SubspacePlan& proto) {
+  SubspacePlan plan;
+  plan.dimension = proto.dimension();
+  if (proto.vectors() > 0) plan.vectors = proto.vectors();
+  plan.epoch_rounds = proto.epoch_rounds();
+  plan.block_size = proto.block_size();
+  plan.normal_diagonal = proto.normal_diagonal();
+  return plan;
 }
 
 absl::StatusOr<ExchangePlan> FromProto(const v1::ExchangePlan& proto) {
@@ -209,6 +230,7 @@ absl::StatusOr<ExchangePlan> FromProto(const v1::ExchangePlan& proto) {
           absl::StrCat("uplink.representation is ", proto.uplink().representation(),
                        "; use UPLINK_REPRESENTATION_DELTA or UPLINK_REPRESENTATION_MODEL"));
   }
+  if (proto.has_subspace()) plan.subspace = FromProto(proto.subspace());
   TW_RETURN_IF_ERROR(plan.Validate());
   return plan;
 }

@@ -26,6 +26,10 @@ absl::StatusOr<PayloadRef> FromProto(const v1::PayloadRef& proto);
 v1::ValueCodec ToProto(const CodecSpec& spec);
 absl::StatusOr<CodecSpec> FromProto(const v1::ValueCodec& proto);
 
+v1::SubspacePlan ToProto(const SubspacePlan& plan);
+// Unchecked: ExchangePlan::Validate checks it with the rest of its plan.
+SubspacePlan FromProto(const v1::SubspacePlan& proto);
+
 v1::ExchangePlan ToProto(const ExchangePlan& plan);
 // Also INVALID_ARGUMENT for a plan that ExchangePlan::Validate refuses.
 absl::StatusOr<ExchangePlan> FromProto(const v1::ExchangePlan& proto);

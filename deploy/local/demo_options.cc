@@ -2,7 +2,11 @@
 
 #include <limits>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "client/train/augment.h"
 #include "client/train/packed_matrix.h"
 #include "client/train/partition.h"
@@ -49,10 +53,29 @@ absl::Status CheckTogether(const DemoOptions& options) {
   return absl::OkStatus();
 }
 
+constexpr char kSubspace[] = "igc:";
+
+// "d=4096,k=4,epoch=20", and "value=" with the codec of both directions, which is FP32 without.
+absl::StatusOr<ExchangePlan> ParseSubspace(absl::string_view text) {
+  std::vector<absl::string_view> parts = absl::StrSplit(text, ',');
+  CodecSpec codec;
+  const auto value =
+      std::find_if(parts.begin(), parts.end(), [](absl::string_view part) { return absl::StartsWith(part, "value="); });
+  if (value != parts.end()) {
+    TW_ASSIGN_OR_RETURN(codec, CodecSpec::Parse(absl::StripPrefix(*value, "value=")));
+    parts.erase(value);
+  }
+  TW_ASSIGN_OR_RETURN(const SubspacePlan subspace, SubspacePlan::Parse(absl::StrJoin(parts, ",")));
+  const ExchangePlan plan{codec, Representation::kDelta, codec, subspace};
+  TW_RETURN_IF_ERROR(plan.Validate());
+  return plan;
+}
+
 }  // namespace
 
 absl::StatusOr<ExchangePlan> ParsePlan(const std::string& text) {
   if (text == "omc") return OmcPlan();
+  if (absl::StartsWith(text, kSubspace)) return ParseSubspace(absl::StripPrefix(text, kSubspace));
   TW_ASSIGN_OR_RETURN(const CodecSpec codec, CodecSpec::Parse(text));
   const ExchangePlan plan{codec, Representation::kDelta, codec};
   TW_RETURN_IF_ERROR(plan.Validate());

@@ -61,7 +61,7 @@ absl::Status MemoryFederationApi::CheckCancelled() const {
   return cancelled_ ? absl::CancelledError("the simulation is being stopped") : absl::OkStatus();
 }
 
-absl::StatusOr<AwaitReply> MemoryFederationApi::AwaitAssignment() {
+absl::StatusOr<AwaitReply> MemoryFederationApi::AwaitAssignment(const std::optional<HeldBasis>&) {
   TW_RETURN_IF_ERROR(CheckCancelled());
   if (std::exchange(given_, true)) return AwaitReply(RunEnded{"COMPLETED", "this client's turn is over"});
   return AwaitReply(turn_.assignment);
@@ -84,10 +84,7 @@ absl::Status MemoryFederationApi::Download(const PayloadRef& payload, uint64_t o
     TW_RETURN_IF_ERROR(sink(chunk));
     offset += chunk.size();
   }
-  TW_ASSIGN_OR_RETURN(
-      const uint64_t fp32,
-      MaxPayloadSize(*parts.models->spec(), stored->reader().manifest().representation, CodecSpec::Fp32()));
-  parts.traffic->AddFp32Payload(role(), Direction::kDown, fp32);
+  parts.traffic->AddFp32Payload(role(), Direction::kDown, parts.models->Fp32SizeOf(*stored));
   return absl::OkStatus();
 }
 

@@ -34,7 +34,7 @@ class MemoryFederationApi : public FederationApi {
   MemoryFederationApi(EmbeddedServer* server, Turn turn) : server_(server), turn_(std::move(turn)) {}
 
   absl::StatusOr<JoinReply> Join(const JoinRequest&) override { return turn_.joined; }
-  absl::StatusOr<AwaitReply> AwaitAssignment() override;
+  absl::StatusOr<AwaitReply> AwaitAssignment(const std::optional<HeldBasis>&) override;
   absl::Status Download(const PayloadRef& payload, uint64_t offset, const Sink& sink) override;
   absl::StatusOr<UpdateStatus> Upload(const UploadRequest& request, const Source& source) override;
   absl::StatusOr<UpdateStatus> UploadStatus(const std::string& assignment_id, const Digest& payload_id) override;

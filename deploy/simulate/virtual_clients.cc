@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/rpc/federation_convert.h"
+#include "client/session/basis_keeper.h"
 #include "client/session/state_folder.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -60,6 +61,7 @@ absl::Status VirtualClients::Start() {
     workers_[i].folder = JoinPath(options_.directory, absl::StrCat("worker-", i));
   }
   const ClientIndex everybody = options_.trainers + options_.threads;
+  bases_.resize(everybody);
   for (ClientIndex client = 0; client < everybody; ++client) TW_RETURN_IF_ERROR(Join(client));
   for (Worker& worker : workers_) worker.thread = std::thread([this, &worker] { Loop(&worker); });
   const bool taken = server_->driver().TryRun([this, everybody] {
@@ -74,6 +76,7 @@ absl::Status VirtualClients::Join(ClientIndex client) {
   request.role = IsEvaluator(client) ? ClientRole::kEvaluator : ClientRole::kTrainer;
   request.examples = IsEvaluator(client) ? 0 : task_->examples(client);
   request.model = task_->model();
+  request.subspace = true;
   const v1::JoinRequest proto = ToProto(request);
   std::promise<absl::StatusOr<v1::JoinResponse>> reply;
   server_->desk().Join(proto, [&reply](auto answer) { reply.set_value(std::move(answer)); });
@@ -86,7 +89,8 @@ absl::Status VirtualClients::Join(ClientIndex client) {
 
 void VirtualClients::WaitOnDriver(ClientIndex client) {
   if (!server_->driver().admission().ok()) return;
-  server_->driver().Hold({0, NameOf(client), [this, client](auto answer) { Answered(client, std::move(answer)); }});
+  server_->driver().Hold(
+      {0, NameOf(client), [this, client](auto answer) { Answered(client, std::move(answer)); }, bases_[client]});
 }
 
 void VirtualClients::Answered(ClientIndex client, absl::StatusOr<v1::AwaitAssignmentResponse> answer) {
@@ -127,6 +131,8 @@ absl::Status VirtualClients::TakeTurn(const Work& work, Worker* worker) {
   TW_ASSIGN_OR_RETURN(Trainer* const trainer,
                       IsEvaluator(client) ? worker->trainer->ForEvaluation() : worker->trainer->ForTraining(client));
   TW_ASSIGN_OR_RETURN(const StateFolder folder, FreshFolder(worker->folder, NameOf(client)));
+  TW_RETURN_IF_ERROR(LayOutBasis(work, folder));
+  if (work.assignment.subspace.has_value()) bases_[client] = work.assignment.subspace->basis;
   MemoryFederationApi api(server_,
                           {NameOf(client), role, joined_, work.assignment, [this, client] { WaitOnDriver(client); }});
   RealSleeper sleeper, heartbeat_sleeper;
@@ -138,6 +144,13 @@ absl::Status VirtualClients::TakeTurn(const Work& work, Worker* worker) {
   }
   if (!api.awaits_next()) (void)server_->driver().TryRun([this, client] { WaitOnDriver(client); });
   return absl::OkStatus();
+}
+
+absl::Status VirtualClients::LayOutBasis(const Work& work, const StateFolder& folder) const {
+  if (!work.assignment.subspace.has_value() || work.assignment.subspace->snapshot.has_value()) return absl::OkStatus();
+  const HeldBasis& basis = work.assignment.subspace->basis;
+  TW_RETURN_IF_ERROR(MakeDirectories(folder.basis_directory()));
+  return server_->parts().models->LinkBasis(basis.epoch, JoinPath(folder.basis_directory(), BasisFileName(basis)));
 }
 
 SessionSummary VirtualClients::RunSession(ClientRole role, const SessionParts& parts, Worker* worker) {

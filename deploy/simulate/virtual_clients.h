@@ -65,6 +65,9 @@ class VirtualClients {
   void Answered(ClientIndex client, absl::StatusOr<v1::AwaitAssignmentResponse> answer);
   void Loop(Worker* worker);
   std::optional<Work> NextWork();
+  // What a client would have on its disk: the basis of its epoch. The server's own file lies in its place, for a turn
+  // folds or takes nothing that all others do not come to as well; what a client is sent is fetched and counted.
+  absl::Status LayOutBasis(const Work& work, const StateFolder& folder) const;
   absl::Status TakeTurn(const Work& work, Worker* worker);
   SessionSummary RunSession(ClientRole role, const SessionParts& parts, Worker* worker);
   void Fail(const absl::Status& status);
@@ -79,6 +82,8 @@ class VirtualClients {
   bool stopping_ TW_GUARDED_BY(mutex_) = false;
   bool failed_ TW_GUARDED_BY(mutex_) = false;
   std::vector<Worker> workers_;
+  // In a subspace: the basis that each client has. A client's own entry, which only its turns and calls touch.
+  std::vector<std::optional<HeldBasis>> bases_;
 };
 
 }  // namespace thinwire

@@ -26,7 +26,9 @@ struct FoldRequest {
   const PayloadReader* base = nullptr;  // R, the downlink payload of the round's version; must outlive the call
   Digest base_id;                       // what the update's manifest must name
   uint64_t weight = 0;
-  double max_norm = 0;   // L2 over trainable tensors
+  double max_norm = 0;  // L2 over trainable tensors
+  // Where its trainable values belong in the round's sums: in a subspace a client sends one vector of several.
+  uint64_t first_coordinate = 0;
   double clip_norm = 0;  // trainable values of a larger norm are scaled down to it; 0: never
 };
 

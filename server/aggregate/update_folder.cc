@@ -7,7 +7,7 @@ namespace thinwire {
 namespace {
 
 // The second read. Trainable values are multiplied by `factor`.
-absl::Status AddValues(const UpdateReader& reader, uint64_t weight, float factor, Accumulator* accumulator) {
+absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, float factor, Accumulator* accumulator) {
   UpdateBlock block;
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
     TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kFrameOnly, &block));
@@ -16,8 +16,10 @@ absl::Status AddValues(const UpdateReader& reader, uint64_t weight, float factor
     if (reader.TensorOf(segment).dtype == DataType::kInt64) {
       accumulator->MaxInts(segment.tensor, first, block.ints);
     } else {
-      if (factor != 1 && reader.TensorOf(segment).role == TensorRole::kTrainable) block.Scale(factor);
-      accumulator->AddFloats(segment.tensor, first, block.floats, weight);
+      const bool trained = reader.TensorOf(segment).role == TensorRole::kTrainable;
+      if (factor != 1 && trained) block.Scale(factor);
+      accumulator->AddFloats(segment.tensor, first + (trained ? request.first_coordinate : 0), block.floats,
+                             request.weight);
     }
   }
   return absl::OkStatus();
@@ -29,7 +31,7 @@ absl::StatusOr<FoldReport> FoldUpdate(const ModelSpec& spec, const FoldRequest& 
   TW_ASSIGN_OR_RETURN(const UpdateReader reader, UpdateReader::Open(spec, request));
   TW_ASSIGN_OR_RETURN(const FoldReport report, CheckUpdate(reader, request, accumulator->fixed_point()));
   TW_RETURN_IF_ERROR(accumulator->Admit(request.weight));
-  const absl::Status added = AddValues(reader, request.weight, ClipFactor(request, report), accumulator);
+  const absl::Status added = AddValues(reader, request, ClipFactor(request, report), accumulator);
   if (!added.ok()) {
     accumulator->Spoil();
     return absl::InternalError(

@@ -183,10 +183,27 @@ ExchangePlan CheckPlan(const v1::PlanConfig& config, ConfigErrors* errors) {
   if (config.preset() == v1::PLAN_PRESET_FP32) return Fp32Plan();
   if (config.preset() == v1::PLAN_PRESET_S1E3M7) return S1E3M7Plan();
   if (config.preset() == v1::PLAN_PRESET_OMC) return OmcPlan();
-  errors->Add(
-      "plan",
-      "names no plan; set preset: PLAN_PRESET_FP32, PLAN_PRESET_S1E3M7 or PLAN_PRESET_OMC, or explicit { ... }");
+  if (config.preset() == v1::PLAN_PRESET_IGC_STATIC) return IgcPlan(IgcStatic());
+  if (config.preset() == v1::PLAN_PRESET_IGC_TIME_VARYING) return IgcPlan(IgcTimeVarying());
+  if (config.preset() == v1::PLAN_PRESET_IGC_K) return IgcPlan(IgcK());
+  errors->Add("plan",
+              "names no plan; set preset: PLAN_PRESET_FP32, PLAN_PRESET_S1E3M7, PLAN_PRESET_OMC, "
+              "PLAN_PRESET_IGC_STATIC, PLAN_PRESET_IGC_TIME_VARYING or PLAN_PRESET_IGC_K, or explicit { ... }");
   return Fp32Plan();
+}
+
+// What does not go with training in a subspace.
+void CheckSubspace(const v1::FederationConfig& config, const SubspacePlan& subspace, ConfigErrors* errors) {
+  if (config.training().has_adam()) {
+    errors->Add("training.adam",
+                "does not go with a plan of a subspace: its second moments are of the model's values, which clients do "
+                "not optimise; use training { sgd { momentum: ... } }, or aggregation { fed_adam {} } on the server");
+  }
+  if (subspace.vectors > 1 && !config.aggregation().has_mean()) {
+    errors->Add("aggregation",
+                absl::StrCat("wants each update whole, but with ", subspace.vectors,
+                             " vectors a client sends one of them; set mean {}, or a plan of one vector"));
+  }
 }
 
 // Either all that TLS needs, or plaintext in so many words.
@@ -231,6 +248,7 @@ ExchangePlan CheckConfig(const v1::FederationConfig& config, ConfigErrors* error
   CheckClient(config.client(), errors);
   const ExchangePlan plan = CheckPlan(config.plan(), errors);
   CheckAggregation(config, errors);
+  if (plan.subspace.has_value()) CheckSubspace(config, *plan.subspace, errors);
   return plan;
 }
 

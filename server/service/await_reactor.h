@@ -5,6 +5,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,18 +25,25 @@ class AwaitReactor final : public grpc::ServerUnaryReactor {
         client_(request.client_id()),
         role_(parts->run->clients->RoleOf(client_)),
         id_(NextId()),
+        basis_(BasisFromProto(request)),
         response_(response) {
     parts_->run->traffic->AddMessage(role_, Direction::kUp, request.ByteSizeLong());
   }
   // Call once, after construction.
   void Begin() {
-    parts_->desk->Await({id_, client_, [this](auto answer) { Answer(std::move(answer)); }});
+    parts_->desk->Await({id_, client_, [this](auto answer) { Answer(std::move(answer)); }, basis_});
   }
 
   void OnCancel() override { parts_->desk->CancelAwait(client_, id_); }
   void OnDone() override { delete this; }
 
  private:
+  // A hash that is none is that of no basis.
+  static std::optional<HeldBasis> BasisFromProto(const v1::AwaitAssignmentRequest& request) {
+    const absl::StatusOr<Digest> sha256 = Digest::FromBytes(request.basis().sha256());
+    if (!request.has_basis() || !sha256.ok()) return std::nullopt;
+    return HeldBasis{request.basis().epoch(), *sha256};
+  }
   static uint64_t NextId() {
     static std::atomic<uint64_t> next{1};
     return next++;
@@ -61,6 +69,7 @@ class AwaitReactor final : public grpc::ServerUnaryReactor {
   const std::string client_;
   const Role role_;
   const uint64_t id_;
+  const std::optional<HeldBasis> basis_;
   v1::AwaitAssignmentResponse* const response_;
 };
 

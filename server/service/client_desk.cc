@@ -101,7 +101,7 @@ absl::Status ClientDesk::CheckRoom(const std::string& client, Role role) {
 
 absl::StatusOr<v1::JoinResponse> ClientDesk::JoinNow(const v1::JoinRequest& request) {
   const v1::FederationConfig& config = parts_.config.proto;
-  const std::shared_ptr<const ModelSpec> model = parts_.models->spec();
+  const std::shared_ptr<const ModelSpec> model = parts_.models->model();
   JoinVerdict verdict = CheckJoin(request, JoinRules{parts_.config.plan, config.aggregation().max_examples(), model});
   if (!verdict.status.ok()) {
     driver_->CountRefusal(verdict.refusal, CleanText(request.client_id()), verdict.status);
@@ -126,7 +126,8 @@ absl::StatusOr<v1::JoinResponse> ClientDesk::JoinNow(const v1::JoinRequest& requ
   *response.mutable_retry()->mutable_max() = config.client().retry_max();
   if (model == nullptr) return response;
   TW_ASSIGN_OR_RETURN(const uint64_t max_payload,
-                      MaxPayloadSize(*model, parts_.config.plan.uplink_representation, parts_.config.plan.uplink));
+                      MaxPayloadSize(*parts_.models->update_spec(), parts_.config.plan.uplink_representation,
+                                     parts_.config.plan.uplink));
   response.mutable_limits()->set_max_payload_bytes(max_payload);
   *response.mutable_model() = ToProto(*model);
   return response;
@@ -222,7 +223,8 @@ absl::Status ClientDesk::CheckHeader(const v1::UploadHeader& header, const Updat
   if (!std::isfinite(header.train_loss())) {
     return absl::InvalidArgumentError(absl::StrCat("train_loss is ", header.train_loss(), "; it must be finite"));
   }
-  TW_ASSIGN_OR_RETURN(admission->fp32_size, MaxPayloadSize(*model, representation, CodecSpec::Fp32()));
+  const ModelSpec& whole = initial ? *model : *parts_.models->model();
+  TW_ASSIGN_OR_RETURN(admission->fp32_size, MaxPayloadSize(whole, representation, CodecSpec::Fp32()));
   admission->kind = row.assignment.kind;
   return absl::OkStatus();
 }

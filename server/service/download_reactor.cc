@@ -67,9 +67,7 @@ void DownloadReactor::Sent(const grpc::ByteBuffer& response) {
 }
 
 void DownloadReactor::CountWhole() {
-  const Representation representation = payload_->reader().manifest().representation;
-  const absl::StatusOr<uint64_t> size = MaxPayloadSize(*parts_->run->models->spec(), representation, CodecSpec::Fp32());
-  if (size.ok()) parts_->run->traffic->AddFp32Payload(role_, Direction::kDown, *size);
+  parts_->run->traffic->AddFp32Payload(role_, Direction::kDown, parts_->run->models->Fp32SizeOf(*payload_));
 }
 
 }  // namespace thinwire

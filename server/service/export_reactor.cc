@@ -31,7 +31,7 @@ absl::StatusOr<bool> ExportReactor::Fill(v1::ExportModelResponse* response) {
     v1::ExportHeader* const header = response->mutable_header();
     header->set_version(version_);
     header->set_size(size_);
-    *header->mutable_model() = ToProto(*parts_->run->models->spec());
+    *header->mutable_model() = ToProto(*parts_->run->models->model());
     return true;
   }
   if (offset_ == size_) return false;

@@ -49,4 +49,9 @@ HeldCall HeldCalls::Take(std::map<std::string, Entry>::iterator it) {
   return call;
 }
 
+std::optional<HeldBasis> HeldCalls::BasisOf(const std::string& client) const {
+  const auto it = calls_.find(client);
+  return it == calls_.end() ? std::nullopt : it->second.call.basis;
+}
+
 }  // namespace thinwire

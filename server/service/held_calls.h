@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "common/subspace/coordinates.h"
 #include "thinwire/v1/federation.pb.h"
 
 namespace thinwire {
@@ -22,6 +24,7 @@ struct HeldCall {
   uint64_t id = 0;  // unique in the process
   std::string client;
   std::function<void(absl::StatusOr<v1::AwaitAssignmentResponse>)> answer;
+  std::optional<HeldBasis> basis = std::nullopt;  // that the client has, in a subspace
 };
 
 // At most one call per client. Owned by the driver's thread.
@@ -34,6 +37,8 @@ class HeldCalls {
   // Answers the very call `id` CANCELLED; false if it is not held any more.
   bool Cancel(const std::string& client, uint64_t id);
   bool Holds(const std::string& client) const { return calls_.count(client) > 0; }
+  // What the client said with the call that is held; nothing if none is.
+  std::optional<HeldBasis> BasisOf(const std::string& client) const;
   std::vector<std::string> Clients() const;
   size_t size() const { return calls_.size(); }
 

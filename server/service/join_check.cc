@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/subspace/coordinates.h"
 #include "common/wire/convert.h"
 #include "server/service/model_difference.h"
 
@@ -36,6 +37,7 @@ std::vector<v1::CodecKind> NeededCodecs(const ExchangePlan& plan, const ModelSpe
   for (const CodecSpec& codec : {plan.downlink, plan.uplink}) {
     if (codec.id == CodecId::kFloatBlocks && codec.blocks.weights_only) needed.push_back(v1::CODEC_KIND_FP32);
   }
+  if (plan.subspace.has_value()) needed.insert(needed.end(), {v1::CODEC_KIND_FP32, v1::CODEC_KIND_SUBSPACE});
   if (model == nullptr) return needed;
   for (const TensorSpec& tensor : model->tensors()) {
     if (tensor.role != TensorRole::kBuffer) continue;
@@ -123,6 +125,11 @@ JoinVerdict CheckJoin(const v1::JoinRequest& request, const JoinRules& rules) {
                                        FirstDifference(*rules.model, *model), ": start it with the run's model")));
     }
     if (status = rules.plan.CheckFits(*model); !status.ok()) {
+      return Refuse("wrong model", absl::FailedPreconditionError(absl::StrCat(
+                                       "the run's plan does not fit this client's model: ", status.message())));
+    }
+    status = rules.plan.subspace.has_value() ? CheckSubspaceFits(*rules.plan.subspace, *model) : absl::OkStatus();
+    if (!status.ok()) {
       return Refuse("wrong model", absl::FailedPreconditionError(absl::StrCat(
                                        "the run's plan does not fit this client's model: ", status.message())));
     }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/subspace/coordinates.h"
 #include "server/aggregate/fixed_point.h"
 #include "server/service/downlink_variant.h"
 
@@ -16,6 +17,8 @@ absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, 
   work->max_norm_ = config.proto.aggregation().max_update_norm();
   work->clip_norm_ = config.proto.aggregation().clip_norm();
   work->spec_ = models->spec();
+  work->update_ = models->update_spec();
+  work->subspace_ = config.plan.subspace;
   work->models_ = models;
   work->run_seed_ = config.proto.run().seed();
   work->base_version_ = row.base_version;
@@ -31,7 +34,10 @@ absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, 
 
 absl::StatusOr<const StoredPayload*> RoundWork::BaseOf(const UpdateRow& update) {
   const AssignmentRecord& assignment = update.assignment;
-  const uint32_t variant = DownlinkVariant(run_seed_, assignment.kind, round_, assignment.client, models_->variants());
+  // In a subspace all have the same coordinates, whatever they were sent before them.
+  const uint32_t variant = subspace_.has_value() ? 0
+                                                 : DownlinkVariant(run_seed_, assignment.kind, round_,
+                                                                   assignment.client, models_->variants());
   {
     MutexLock lock(mutex_);
     const auto it = bases_.find(variant);
@@ -56,7 +62,11 @@ absl::StatusOr<FoldReport> RoundWork::Fold(const UpdateRow& update, const std::s
   request.weight = update.examples;
   request.max_norm = max_norm_;
   request.clip_norm = clip_norm_;
-  return columns_ != nullptr ? columns_->Add(request) : FoldUpdate(*spec_, request, accumulator_.get());
+  if (subspace_.has_value()) {
+    request.first_coordinate =
+        subspace_->dimension * VectorOfClient(*subspace_, run_seed_, round_, update.assignment.client);
+  }
+  return columns_ != nullptr ? columns_->Add(request) : FoldUpdate(*update_, request, accumulator_.get());
 }
 
 const RoundAggregate& RoundWork::aggregate() const {

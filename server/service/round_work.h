@@ -48,7 +48,9 @@ class RoundWork {
   uint32_t round_ = 0;
   double max_norm_ = 0;
   double clip_norm_ = 0;
-  std::shared_ptr<const ModelSpec> spec_;
+  std::shared_ptr<const ModelSpec> spec_;    // of versions
+  std::shared_ptr<const ModelSpec> update_;  // of what clients send
+  std::optional<SubspacePlan> subspace_;
   Mutex mutex_;
   // R, by variant: columns read it until the round ends.
   std::map<uint32_t, std::shared_ptr<const StoredPayload>> bases_ TW_GUARDED_BY(mutex_);

@@ -205,7 +205,7 @@ void RunDriver::EvaluationArrived(const EvaluationRow& evaluation, const std::st
 }
 
 std::shared_ptr<const ModelSpec> RunDriver::ModelFor(WorkKind kind) const {
-  return kind == WorkKind::kInitialize ? record_.initial_model() : parts_.models->spec();
+  return kind == WorkKind::kInitialize ? record_.initial_model() : parts_.models->update_spec();
 }
 
 }  // namespace thinwire

@@ -105,7 +105,12 @@ class RunDriver {
   void CarryOut(const Dismiss& effect);
   // Answers the client's call with its work. The payload is there, or the version gone.
   void Give(const Assign& effect);
-  uint32_t VariantOf(const Assign& effect) const;
+  // What of a version the client is to be sent, and in a subspace what besides. NOT_FOUND if the version is gone.
+  struct Delivery {
+    uint32_t variant = 0;
+    std::optional<BasisDelivery> basis;
+  };
+  absl::StatusOr<Delivery> DeliveryOf(const Assign& effect) const;
   void VariantMade(Assign effect, const absl::Status& made);
   void Published(const VersionRow& version, const std::vector<std::string>& consumed);
   double BitsPerParameter(const PayloadRef& payload) const;
@@ -116,6 +121,7 @@ class RunDriver {
   void Export();
   void Exported(const absl::StatusOr<std::string>& path);
   absl::StatusOr<v1::Assignment> MakeAssignment(const Assign& effect) const;
+  v1::SubspaceWork MakeSubspaceWork(const Assign& effect, const BasisDelivery& basis) const;
 
   // run_driver_status.cc
   void Report(Monotonic now);

@@ -65,13 +65,19 @@ void RunDriver::CarryOut(const OpenRound& effect) {
                absl::ToDoubleSeconds(coordinator_.TimeLeft(parts_.clock->Now())));
 }
 
-uint32_t RunDriver::VariantOf(const Assign& effect) const {
-  return DownlinkVariant(parts_.config.proto.run().seed(), effect.kind, effect.round, effect.client,
-                         parts_.models->variants());
+absl::StatusOr<RunDriver::Delivery> RunDriver::DeliveryOf(const Assign& effect) const {
+  const uint64_t seed = parts_.config.proto.run().seed();
+  if (effect.kind == WorkKind::kInitialize || !parts_.config.plan.subspace.has_value()) {
+    return Delivery{DownlinkVariant(seed, effect.kind, effect.round, effect.client, parts_.models->variants()), {}};
+  }
+  TW_ASSIGN_OR_RETURN(const BasisDelivery basis,
+                      parts_.models->DeliveryTo(effect.version, held_.BasisOf(effect.client)));
+  return Delivery{basis.missed, basis};
 }
 
 void RunDriver::CarryOut(const Assign& effect) {
-  const uint32_t variant = VariantOf(effect);
+  const absl::StatusOr<Delivery> delivery = DeliveryOf(effect);
+  const uint32_t variant = delivery.ok() ? delivery->variant : 0;  // Give says what is wrong
   if (variant == 0 || parts_.models->FindVariant(effect.version, variant) != nullptr) return Give(effect);
   // The call is held until a worker has encoded what this client is to have.
   parts_.workers->Run([this, effect, variant] {
@@ -128,14 +134,31 @@ absl::StatusOr<v1::Assignment> RunDriver::MakeAssignment(const Assign& effect) c
   *assignment.mutable_training() = config.training();
   if (effect.kind == WorkKind::kInitialize) return assignment;
 
-  const std::shared_ptr<const StoredPayload> model = parts_.models->FindVariant(effect.version, VariantOf(effect));
+  TW_ASSIGN_OR_RETURN(const Delivery delivery, DeliveryOf(effect));
+  const std::shared_ptr<const StoredPayload> model = parts_.models->FindVariant(effect.version, delivery.variant);
   if (model == nullptr) return absl::NotFoundError(absl::StrCat("version ", effect.version, " is gone"));
   *assignment.mutable_model() = ToProto(model->ref());
   if (const auto frozen = parts_.models->Frozen()) *assignment.mutable_frozen() = ToProto(frozen->ref());
   const std::optional<ClientInfo> client = parts_.clients->Find(effect.client);
   const bool knows_model = client.has_value() && (client->told_model || client->model != nullptr);
-  if (!knows_model) *assignment.mutable_spec() = ToProto(*parts_.models->spec());
+  if (!knows_model) *assignment.mutable_spec() = ToProto(*parts_.models->model());
+  if (delivery.basis.has_value()) *assignment.mutable_subspace() = MakeSubspaceWork(effect, *delivery.basis);
   return assignment;
+}
+
+v1::SubspaceWork RunDriver::MakeSubspaceWork(const Assign& effect, const BasisDelivery& basis) const {
+  v1::SubspaceWork work;
+  work.mutable_basis()->set_epoch(basis.epoch);
+  work.mutable_basis()->set_sha256(std::string(basis.sha256.AsBytes()));
+  work.set_first_epoch(basis.epoch - basis.missed);
+  if (basis.snapshot != nullptr) *work.mutable_snapshot() = ToProto(basis.snapshot->ref());
+  if (effect.kind == WorkKind::kTrain) {
+    work.set_vector(
+        VectorOfClient(*parts_.config.plan.subspace, parts_.config.proto.run().seed(), effect.round, effect.client));
+  }
+  const std::shared_ptr<const StoredPayload> base = parts_.models->FindVariant(effect.version, 0);
+  if (base != nullptr) work.set_base_id(std::string(base->ref().id.AsBytes()));
+  return work;
 }
 
 void RunDriver::CarryOut(const Fold& effect) {
@@ -159,7 +182,7 @@ void RunDriver::CarryOut(const Fold& effect) {
 }
 
 double RunDriver::BitsPerParameter(const PayloadRef& payload) const {
-  const std::shared_ptr<const ModelSpec> spec = parts_.models->spec();
+  const std::shared_ptr<const ModelSpec> spec = parts_.models->model();
   return spec == nullptr ? 0 : static_cast<double>(payload.bits()) / static_cast<double>(spec->total_count());
 }
 
@@ -243,7 +266,7 @@ void RunDriver::Published(const VersionRow& version, const std::vector<std::stri
 }
 
 void RunDriver::EvictStrangers() {
-  const std::shared_ptr<const ModelSpec> spec = parts_.models->spec();
+  const std::shared_ptr<const ModelSpec> spec = parts_.models->model();
   for (const ClientInfo& client : parts_.clients->Joined()) {
     if (client.model != nullptr && *client.model != *spec) {
       const absl::Status status = absl::FailedPreconditionError(

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
+#include "common/subspace/coordinates.h"
 #include "common/tensor/safetensors.h"
 #include "server/service/model_difference.h"
 
@@ -146,12 +147,15 @@ absl::Status ImportInitialModel(const ServerConfig& config, ModelStore* models) 
   if (!models->Latest().has_value()) {
     TW_ASSIGN_OR_RETURN(const SafetensorsReader initial, SafetensorsReader::Open(path));
     TW_RETURN_IF_ERROR(config.plan.CheckFits(initial.spec()));
+    if (config.plan.subspace.has_value()) {
+      TW_RETURN_IF_ERROR(CheckSubspaceFits(*config.plan.subspace, initial.spec()));
+    }
     return models->ImportSafetensors(path).status();
   }
   // The file is not needed any more; if it is still there, it must be of this run's model.
   if (!FileExists(path)) return absl::OkStatus();
   TW_ASSIGN_OR_RETURN(const SafetensorsReader reader, SafetensorsReader::Open(path));
-  const std::string difference = FirstDifference(*models->spec(), reader.spec());
+  const std::string difference = FirstDifference(*models->model(), reader.spec());
   if (difference.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(config.proto.storage().directory(), " holds a run of another model than ", path, " (", difference,

@@ -68,6 +68,7 @@ absl::StatusOr<StateDirectory> OpenStateDirectory(const ServerConfig& config, Cl
   options.downlink = config.plan.downlink;
   options.seed = config.proto.run().seed();
   options.keep_versions = config.proto.storage().keep_versions();
+  options.subspace = config.plan.subspace;
   TW_ASSIGN_OR_RETURN(state.models, ModelStore::Open(options, state.journal.get()));
   LogRecovery(state.models->recovery());
   TW_RETURN_IF_ERROR(AsConfigurationFault(ImportInitialModel(config, state.models.get())));

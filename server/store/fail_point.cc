@@ -21,6 +21,8 @@ const std::vector<std::pair<FailPoint, std::string>>& Points() {
       {FailPoint::kAfterSpoolRename, "after-spool-rename"},
       {FailPoint::kBeforeReceiveCommit, "before-receive-commit"},
       {FailPoint::kAfterReceiveCommit, "after-receive-commit"},
+      {FailPoint::kAfterBasisWrite, "after-basis-write"},
+      {FailPoint::kAfterBasisRename, "after-basis-rename"},
       {FailPoint::kAfterVersionWrite, "after-version-write"},
       {FailPoint::kAfterVersionRename, "after-version-rename"},
       {FailPoint::kBeforePublishCommit, "before-publish-commit"},

@@ -16,6 +16,8 @@ enum class FailPoint {
   kAfterSpoolRename,     // ... has its final name, the journal does not know it
   kBeforeReceiveCommit,  // the journal's transaction is built, not committed
   kAfterReceiveCommit,   // ... committed; the client has not been answered
+  kAfterBasisWrite,      // the next epoch's basis and history are written under temporary names
+  kAfterBasisRename,     // ... have their final names, the journal does not know them
   kAfterVersionWrite,    // a new version's files are written under temporary names
   kAfterVersionRename,   // ... have their final names, the journal does not know them
   kBeforePublishCommit,

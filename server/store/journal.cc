@@ -48,6 +48,12 @@ absl::Status InsertVersion(Database& db, const VersionRow& version) {
   return query.Run();
 }
 
+absl::Status InsertBasis(Database& db, const BasisRow& basis) {
+  Query query(db, InsertOrReplace("bases", kBasisColumns).c_str());
+  BindBasis(basis, query);
+  return query.Run();
+}
+
 absl::Status ConsumeUpdate(Database& db, const std::string& assignment) {
   Query query(db, "UPDATE assignments SET state = ?1 WHERE id = ?2 AND state = ?3");
   query.Bind(static_cast<int>(AssignmentState::kFolded)).Bind(assignment);
@@ -145,18 +151,26 @@ absl::StatusOr<std::optional<RoundRow>> Journal::LastRound() {
 }
 
 absl::Status Journal::Publish(const VersionRow& version, const std::optional<RoundRow>& round,
-                              const std::vector<std::string>& folded, const std::vector<uint64_t>& forgotten) {
+                              const std::vector<std::string>& folded, const std::vector<uint64_t>& forgotten,
+                              const std::optional<BasisRow>& basis) {
   const absl::Status committed = impl_->commits.Run([&](Database& db) {
     for (const std::string& assignment : folded) TW_RETURN_IF_ERROR(ConsumeUpdate(db, assignment));
     for (const uint64_t old : forgotten) TW_RETURN_IF_ERROR(DeleteVersion(db, old));
     if (round.has_value()) TW_RETURN_IF_ERROR(InsertRound(db, *round));
     TW_RETURN_IF_ERROR(InsertVersion(db, version));
+    if (basis.has_value()) TW_RETURN_IF_ERROR(InsertBasis(db, *basis));
     PassFailPoint(FailPoint::kBeforePublishCommit);
     return absl::OkStatus();
   });
   TW_RETURN_IF_ERROR(committed);
   PassFailPoint(FailPoint::kAfterPublishCommit);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<BasisRow>> Journal::Bases() {
+  MutexLock lock(impl_->connection);
+  Query query(*impl_->db, Select(kBasisColumns, "bases ORDER BY epoch").c_str());
+  return ReadAll<BasisRow>(query, ReadBasis);
 }
 
 absl::StatusOr<std::optional<VersionRow>> Journal::LatestVersion() {
@@ -197,6 +211,11 @@ absl::Status Journal::RevokeVersion(uint64_t version, const std::string& reason)
       query.Bind(static_cast<int>(RoundState::kFailed))
           .Bind(absl::StrCat("started from a version that is gone: ", reason));
       query.Bind(version).Bind(static_cast<int>(RoundState::kPublished)).Bind(static_cast<int>(RoundState::kFailed));
+      TW_RETURN_IF_ERROR(query.Run());
+    }
+    {
+      Query query(db, "DELETE FROM bases WHERE first_version >= ?1");
+      query.Bind(version);
       TW_RETURN_IF_ERROR(query.Run());
     }
     Query query(db, "DELETE FROM evaluations WHERE version = ?1");

@@ -39,6 +39,15 @@ struct VersionRow {
   uint64_t fp32_downlink_size = 0;
 };
 
+// The beginning of an epoch of training in a subspace (server/store/basis_store.h).
+struct BasisRow {
+  uint64_t epoch = 0;
+  uint64_t first_version = 0;  // of the epoch
+  Digest sha256;               // of theta
+  PayloadRef snapshot;         // theta as a payload
+  Digest final_sha256;         // of the last coordinates of the epoch before; none for the first
+};
+
 struct RoundRow {
   uint32_t round = 0;
   uint64_t base_version = 0;
@@ -76,7 +85,7 @@ struct EvaluationRow {
 // newer schema than this program, DATA_LOSS if it is not a journal or damaged.
 class Journal {
  public:
-  static constexpr int kSchemaVersion = 2;
+  static constexpr int kSchemaVersion = 3;
   // Creates or opens, migrates older schemas forward one step at a time. Holds `path`.lock for as long as it lives:
   // FAILED_PRECONDITION, naming the lock file and the other process, if another server works on the same state.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);
@@ -109,15 +118,19 @@ class Journal {
   absl::StatusOr<std::vector<UpdateRow>> OpenAssignmentsOutsideRounds();
 
   // The publishing transaction: the version row appears, the round is closed, every update in `folded` becomes kFolded,
-  // and the versions in `forgotten` go, all or nothing. FAILED_PRECONDITION if an update is not in state kReceived.
+  // and the versions in `forgotten` go, all or nothing; with `basis` the version begins an epoch. FAILED_PRECONDITION
+  // if an update is not in state kReceived.
   absl::Status Publish(const VersionRow& version, const std::optional<RoundRow>& round,
-                       const std::vector<std::string>& folded, const std::vector<uint64_t>& forgotten = {});
+                       const std::vector<std::string>& folded, const std::vector<uint64_t>& forgotten = {},
+                       const std::optional<BasisRow>& basis = std::nullopt);
+  // By epoch.
+  absl::StatusOr<std::vector<BasisRow>> Bases();
   absl::StatusOr<std::optional<VersionRow>> LatestVersion();
   absl::StatusOr<std::optional<VersionRow>> FindVersion(uint64_t version);
   absl::StatusOr<std::vector<VersionRow>> Versions();
   absl::Status ForgetVersions(const std::vector<uint64_t>& versions);
   // A version whose files turned out damaged: it is forgotten, and the round that made it failed for this reason, as
-  // did an open one that started from it.
+  // did an open one that started from it. Epochs that it or a later version began go too.
   absl::Status RevokeVersion(uint64_t version, const std::string& reason);
 
   // One row per version and client; a second report of the same client changes nothing.

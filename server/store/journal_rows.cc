@@ -187,4 +187,21 @@ absl::StatusOr<VersionRow> ReadVersion(const Query& query) {
   return columns.Finish("versions", version);
 }
 
+void BindBasis(const BasisRow& basis, Query& query) {
+  query.Bind(basis.epoch).Bind(basis.first_version).BindBlob(basis.sha256.AsBytes());
+  BindPayload(basis.snapshot, query);
+  query.BindBlob(basis.final_sha256.AsBytes());
+}
+
+absl::StatusOr<BasisRow> ReadBasis(const Query& query) {
+  ColumnReader columns(query);
+  BasisRow basis;
+  basis.epoch = columns.U64();
+  basis.first_version = columns.U64();
+  basis.sha256 = columns.Hash();
+  basis.snapshot = columns.Payload();
+  basis.final_sha256 = columns.Hash();
+  return columns.Finish("bases", basis);
+}
+
 }  // namespace thinwire

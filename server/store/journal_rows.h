@@ -20,6 +20,8 @@ constexpr char kVersionColumns[] =
     "version, round, weights_file, state_file, downlink_file, payload_id, payload_size, manifest_size, weights_sha256, "
     "state_sha256, fp32_downlink_size";
 
+constexpr char kBasisColumns[] = "epoch, first_version, sha256, payload_id, payload_size, manifest_size, final_sha256";
+
 void BindRun(const RunRow& run, Query& query);
 absl::StatusOr<RunRow> ReadRun(const Query& query);
 void BindRound(const RoundRow& round, Query& query);
@@ -30,6 +32,8 @@ void BindReceived(const UpdateRow& update, Query& query);
 absl::StatusOr<UpdateRow> ReadAssignment(const Query& query);
 void BindVersion(const VersionRow& version, Query& query);
 absl::StatusOr<VersionRow> ReadVersion(const Query& query);
+void BindBasis(const BasisRow& basis, Query& query);
+absl::StatusOr<BasisRow> ReadBasis(const Query& query);
 
 // Nanoseconds, infinity as the largest number.
 int64_t DurationColumn(absl::Duration duration);

@@ -36,6 +36,7 @@ absl::Status CheckInitialPayload(const PayloadReader& reader, const ModelSpec& s
 absl::StatusOr<std::unique_ptr<ModelStore>> ModelStore::Open(const ModelStoreOptions& options, Journal* journal) {
   std::unique_ptr<ModelStore> store(new ModelStore(options, journal));
   TW_RETURN_IF_ERROR(store->files_.MakeFolders());
+  TW_RETURN_IF_ERROR(store->OpenBases());
   TW_RETURN_IF_ERROR(store->Recover());
   return store;
 }
@@ -81,10 +82,17 @@ absl::StatusOr<VersionRow> ModelStore::Import(const ModelSpec& model, BlockSourc
                                               const std::vector<std::string>& folded) {
   MutexLock lock(writing_);
   if (Latest().has_value()) return absl::FailedPreconditionError("the run has its weights already");
+  return bases_ != nullptr ? ImportInSubspace(model, source, folded)
+                           : ImportVersion(model, source, folded, std::nullopt);
+}
+
+absl::StatusOr<VersionRow> ModelStore::ImportVersion(const ModelSpec& model, BlockSource& source,
+                                                     const std::vector<std::string>& folded,
+                                                     const std::optional<BasisRow>& basis) {
   VersionRow row = NewVersionRow(0, /*has_state=*/false);
   const auto shared = std::make_shared<const ModelSpec>(model);
   const absl::Status written = WriteInitial(model, source, &row);
-  const absl::Status installed = written.ok() ? Install(shared, row, std::nullopt, folded, {}) : written;
+  const absl::Status installed = written.ok() ? Install(shared, row, std::nullopt, folded, {}, basis) : written;
   if (installed.ok()) return row;
   RemoveTemporary(files_, row);
   MutexLock forget(mutex_);
@@ -115,7 +123,8 @@ absl::Status ModelStore::EncodeDownlink(const ModelSpec& model, VersionRow* row)
   TW_ASSIGN_OR_RETURN(row->downlink, EncodeVariant(model, row->version, 0, Temporary(files_.Weights(*row)),
                                                    Temporary(files_.Payload(*row))));
   encoded_(Clock::System()->Now() - start);
-  TW_ASSIGN_OR_RETURN(row->fp32_downlink_size, MaxPayloadSize(model, Representation::kModel, CodecSpec::Fp32()));
+  const ModelSpec trained = bases_ != nullptr ? *bases_->model() : model;
+  TW_ASSIGN_OR_RETURN(row->fp32_downlink_size, MaxPayloadSize(trained, Representation::kModel, CodecSpec::Fp32()));
   return absl::OkStatus();
 }
 
@@ -129,36 +138,44 @@ absl::StatusOr<VersionRow> ModelStore::Publish(const PublishVersion& request) {
   }
   VersionRow row = NewVersionRow(request.new_version, request.strategy.state_values() > 0);
   row.round = request.round.round;
-  const absl::Status written = WriteNext(request, base, &row);
-  if (!written.ok()) {
+  const absl::StatusOr<std::optional<BasisRow>> basis = WriteNext(request, base, &row);
+  if (!basis.ok()) {
     RemoveTemporary(files_, row);
-    return written;
+    return basis.status();
   }
   RoundRow round = request.round;
   round.version = request.new_version;
-  TW_RETURN_IF_ERROR(Install(spec(), row, round, request.folded, request.pinned));
+  TW_RETURN_IF_ERROR(Install(spec(), row, round, request.folded, request.pinned, *basis));
   return row;
 }
 
-absl::Status ModelStore::WriteNext(const PublishVersion& request, const VersionRow& base, VersionRow* row) {
+absl::StatusOr<std::optional<BasisRow>> ModelStore::WriteNext(const PublishVersion& request, const VersionRow& base,
+                                                              VersionRow* row) {
   PublishRequest files;
   files.old_weights = files_.Weights(base);
-  files.old_state = files_.State(base);
+  // Momentum of coordinates means nothing in another basis.
+  const bool new_basis = bases_ != nullptr && bases_->BeginsEpoch(base.version);
+  files.old_state = new_basis ? "" : files_.State(base);
   files.new_weights = Temporary(files_.Weights(*row));
   files.new_state = Temporary(files_.State(*row));
   files.strategy = request.strategy;
   const std::shared_ptr<const ModelSpec> model = spec();
   TW_ASSIGN_OR_RETURN(const WrittenVersion written, WriteNewVersion(*model, *request.aggregate, files));
+  TW_ASSIGN_OR_RETURN(const std::optional<BasisRow> basis, EndEpoch(*row));
   row->weights_sha256 = written.weights_sha256;
+  if (basis.has_value()) {
+    TW_ASSIGN_OR_RETURN(row->weights_sha256, HashFile(files.new_weights));
+  }
   row->state_sha256 = written.state_sha256;
   TW_RETURN_IF_ERROR(EncodeDownlink(*model, row));
   PassFailPoint(FailPoint::kAfterVersionWrite);
-  return absl::OkStatus();
+  return basis;
 }
 
 absl::Status ModelStore::Install(const std::shared_ptr<const ModelSpec>& model, const VersionRow& row,
                                  const std::optional<RoundRow>& round, const std::vector<std::string>& folded,
-                                 const std::vector<uint64_t>& pinned) {
+                                 const std::vector<uint64_t>& pinned, const std::optional<BasisRow>& basis) {
+  if (basis.has_value()) TW_RETURN_IF_ERROR(bases_->Install(*basis));
   TW_RETURN_IF_ERROR(files_.Install(row));
   TW_RETURN_IF_ERROR(files_.SyncFolders());
   PassFailPoint(FailPoint::kAfterVersionRename);
@@ -166,7 +183,8 @@ absl::Status ModelStore::Install(const std::shared_ptr<const ModelSpec>& model, 
                       StoredPayload::Open(files_.Payload(row), row.downlink, *model));
   const std::vector<uint64_t> forgotten = NoLongerKept(row.version, pinned);
   // If this fails, the files stay: whether the commit reached the disk is for the next start to find out.
-  TW_RETURN_IF_ERROR(journal_->Publish(row, round, folded, forgotten));
+  TW_RETURN_IF_ERROR(journal_->Publish(row, round, folded, forgotten, basis));
+  if (basis.has_value()) TW_RETURN_IF_ERROR(bases_->Enter(*basis));
   {
     MutexLock lock(mutex_);
     spec_ = model;
@@ -195,18 +213,26 @@ std::vector<uint64_t> ModelStore::NoLongerKept(std::optional<uint64_t> newest,
 void ModelStore::Forget(const std::vector<uint64_t>& versions) {
   for (const uint64_t version : versions) {
     VersionRow row;
+    std::vector<uint32_t> made;
     {
       MutexLock lock(mutex_);
       row = versions_[version];
       versions_.erase(version);
       payloads_.erase(version);
-      variants_.erase(variants_.lower_bound({version, 0}), variants_.lower_bound({version + 1, 0}));
+      const auto first = variants_.lower_bound({version, 0}), last = variants_.lower_bound({version + 1, 0});
+      for (auto it = first; it != last; ++it) made.push_back(it->first.second);
+      variants_.erase(first, last);
     }
     files_.Remove(row).IgnoreError();
-    for (uint32_t variant = 1; variant < variants(); ++variant) {
-      RemoveFile(files_.Variant(row, variant)).IgnoreError();
-    }
+    for (const uint32_t variant : made) RemoveFile(files_.Variant(row, variant)).IgnoreError();
   }
+  if (bases_ == nullptr) return;
+  std::optional<uint64_t> oldest;
+  {
+    MutexLock lock(mutex_);
+    if (!versions_.empty()) oldest = versions_.begin()->first;
+  }
+  if (oldest.has_value()) bases_->Prune(*oldest);
 }
 
 absl::Status ModelStore::Retain(const std::vector<uint64_t>& pinned) {
@@ -234,6 +260,9 @@ absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::FindPayload(con
   for (const auto& [key, payload] : variants_) {
     if (payload->ref().id == id) return payload;
   }
+  if (bases_ != nullptr) {
+    if (std::shared_ptr<const StoredPayload> snapshot = bases_->FindSnapshot(id)) return snapshot;
+  }
   return absl::NotFoundError(absl::StrCat("payload ", id.Hex(), " is not here (any more); await a new assignment"));
 }
 
@@ -250,13 +279,17 @@ absl::StatusOr<std::vector<double>> ModelStore::ValueBoundsOf(uint64_t version, 
 
 absl::StatusOr<File> ModelStore::OpenWeights(uint64_t version) const {
   TW_ASSIGN_OR_RETURN(const VersionRow row, FindRow(version));
-  return File::OpenForRead(files_.Weights(row));
+  return bases_ != nullptr ? OpenExpanded(row) : File::OpenForRead(files_.Weights(row));
 }
 
 absl::StatusOr<std::string> ModelStore::Export() const {
   const std::optional<VersionRow> row = Latest();
   if (!row.has_value()) return absl::FailedPreconditionError("there is no version to export yet");
   const std::string target = files_.Exported(row->version);
+  if (bases_ != nullptr) {
+    TW_RETURN_IF_ERROR(ExpandVersion(*row, target));
+    return target;
+  }
   TW_RETURN_IF_ERROR(CopyDurably(files_.Weights(*row), target));
   return target;
 }

@@ -5,10 +5,12 @@
 //   versions/vNNNNNNNN.state         the strategy's state (a safetensors file too), if it has any
 //   payloads/vNNNNNNNN.payload       what clients download; with partial quantisation, variant 0 of it
 //   payloads/vNNNNNNNN.I.payload     variant I, encoded when a client is to have it; not in the journal, made again
-//   after
-//                                    a restart, bit for bit
+//                                    after a restart, bit for bit
 //   payloads/frozen.payload          the frozen tensors, once per run, if the model has any
 //   exported/model-vN.safetensors    what Export made
+//
+// In a subspace (docs/igc.md) a version is coordinates, variant I of it has the last coordinates of the I epochs
+// before, and basis_store.h says what else there is.
 //
 // Files are written under temporary names, synced and renamed; a version exists from the instant its row is committed
 // to the journal, so a process killed at any instant leaves the old version or the new one, never a mixture.
@@ -16,6 +18,7 @@
 #define THINWIRE_SERVER_STORE_MODEL_STORE_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,6 +40,7 @@
 #include "common/tensor/model_spec.h"
 #include "server/aggregate/round_aggregate.h"
 #include "server/aggregate/strategy.h"
+#include "server/store/basis_store.h"
 #include "server/store/journal.h"
 #include "server/store/stored_payload.h"
 #include "server/store/version_files.h"
@@ -48,6 +52,7 @@ struct ModelStoreOptions {
   CodecSpec downlink;          // how trainable and frozen tensors travel down
   uint32_t keep_versions = 3;  // newest versions kept, at least 1 (with 1 a damaged file has nothing to fall back to)
   uint64_t seed = 0;           // of the run: which row blocks each variant of a version leaves exact
+  std::optional<SubspacePlan> subspace = std::nullopt;
 };
 
 // What was found and done when the store opened, for the log. All empty: nothing was amiss.
@@ -79,8 +84,12 @@ class ModelStore {
   // Told how long each encoding of a downlink took, its sync included. Call before the first version is made here.
   void SetEncodeObserver(std::function<void(absl::Duration)> observer) { encoded_ = std::move(observer); }
 
-  // nullptr until there are initial weights.
+  // What versions are: the model, or in a subspace its coordinates and buffers. nullptr until there are initial
+  // weights.
   std::shared_ptr<const ModelSpec> spec() const;
+  // What is trained, and what clients send. Both are spec() but in a subspace.
+  std::shared_ptr<const ModelSpec> model() const;
+  std::shared_ptr<const ModelSpec> update_spec() const;
   std::optional<VersionRow> Latest() const;
 
   // Version 0 from a safetensors file, or from a received FP32 model payload, which also settles `assignment` as
@@ -108,6 +117,13 @@ class ModelStore {
   // The same, made if need be: each one once, however many ask at the same time. Encodes a whole model: for workers.
   // NOT_FOUND if the version is gone. Thread-safe, several at a time.
   absl::StatusOr<std::shared_ptr<const StoredPayload>> Variant(uint64_t version, uint32_t variant);
+  // In a subspace: what a client that has `held` is to be sent for a version, whichever is fewest bytes: variant
+  // `missed`, or variant 0 and the snapshot. NOT_FOUND if the version is gone. A look-up.
+  absl::StatusOr<BasisDelivery> DeliveryTo(uint64_t version, const std::optional<HeldBasis>& held) const;
+  // Another name for the file of theta of an epoch that a stored version belongs to, for clients on the same disk.
+  absl::Status LinkBasis(uint64_t epoch, const std::string& path) const { return bases_->Link(epoch, path); }
+  // What `payload` would have been in FP32, for reports. 0 for a snapshot: that is what a subspace costs besides.
+  uint64_t Fp32SizeOf(const StoredPayload& payload) const;
   // nullptr if the model has no frozen tensors, or there is no model yet.
   std::shared_ptr<const StoredPayload> Frozen() const;
 
@@ -118,7 +134,8 @@ class ModelStore {
   // released since.
   absl::Status Retain(const std::vector<uint64_t>& pinned);
 
-  // The weights of a version as a safetensors file, open. NOT_FOUND if it is gone.
+  // The weights of a version as a safetensors file of model(), open. NOT_FOUND if it is gone. In a subspace it is made
+  // for the caller, which takes as long as writing the model does.
   absl::StatusOr<File> OpenWeights(uint64_t version) const;
   // Copies the newest version to exported/model-vN.safetensors, atomically; returns the path. FAILED_PRECONDITION if
   // there is none.
@@ -127,6 +144,18 @@ class ModelStore {
  private:
   ModelStore(const ModelStoreOptions& options, Journal* journal)
       : options_(options), files_(options.directory), journal_(journal) {}
+
+  // In a subspace, in model_store_subspace.cc.
+  absl::Status OpenBases();
+  absl::Status RecoverBases(const std::vector<VersionRow>& versions);
+  absl::StatusOr<VersionRow> ImportInSubspace(const ModelSpec& model, BlockSource& source,
+                                              const std::vector<std::string>& folded);
+  // If `row`, written under temporary names, is to begin an epoch: folds its coordinates into the next basis, and makes
+  // it the first version of that.
+  absl::StatusOr<std::optional<BasisRow>> EndEpoch(const VersionRow& row);
+  ModelSpec VariantSpec(uint32_t variant) const;
+  absl::Status ExpandVersion(const VersionRow& row, const std::string& path) const;
+  absl::StatusOr<File> OpenExpanded(const VersionRow& row) const;
 
   // Recovery, in model_store_recovery.cc.
   absl::Status Recover();
@@ -137,8 +166,12 @@ class ModelStore {
   absl::StatusOr<std::shared_ptr<const StoredPayload>> OpenOrRepairFrozen(const VersionRow& newest);
 
   absl::StatusOr<VersionRow> Import(const ModelSpec& spec, BlockSource& source, const std::vector<std::string>& folded);
+  absl::StatusOr<VersionRow> ImportVersion(const ModelSpec& spec, BlockSource& source,
+                                           const std::vector<std::string>& folded,
+                                           const std::optional<BasisRow>& basis);
   absl::Status WriteInitial(const ModelSpec& spec, BlockSource& source, VersionRow* row);
-  absl::Status WriteNext(const PublishVersion& request, const VersionRow& base, VersionRow* row);
+  absl::StatusOr<std::optional<BasisRow>> WriteNext(const PublishVersion& request, const VersionRow& base,
+                                                    VersionRow* row);
   absl::Status EncodeDownlink(const ModelSpec& spec, VersionRow* row);
   // Encodes a variant of the weights in a file into another file, synced.
   absl::StatusOr<PayloadRef> EncodeVariant(const ModelSpec& spec, uint64_t version, uint32_t variant,
@@ -146,7 +179,7 @@ class ModelStore {
   absl::StatusOr<std::shared_ptr<const StoredPayload>> MakeVariant(uint64_t version, uint32_t variant);
   absl::Status Install(const std::shared_ptr<const ModelSpec>& spec, const VersionRow& row,
                        const std::optional<RoundRow>& round, const std::vector<std::string>& folded,
-                       const std::vector<uint64_t>& pinned);
+                       const std::vector<uint64_t>& pinned, const std::optional<BasisRow>& basis);
   // Versions that go when `newest` (or, without it, the newest there is) counts.
   std::vector<uint64_t> NoLongerKept(std::optional<uint64_t> newest, const std::vector<uint64_t>& pinned) const;
   void Forget(const std::vector<uint64_t>& versions);
@@ -155,6 +188,8 @@ class ModelStore {
   const ModelStoreOptions options_;
   const VersionFiles files_;
   Journal* const journal_;
+  std::unique_ptr<BasisStore> bases_;  // in a subspace
+  mutable std::atomic<uint64_t> next_expansion_{0};
   RecoveryReport recovery_;
   std::function<void(absl::Duration)> encoded_ = [](absl::Duration) {};
   Mutex writing_;  // held by Import*, Publish and Retain throughout; taken before mutex_

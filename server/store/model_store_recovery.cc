@@ -28,7 +28,7 @@ absl::Status CheckFrozen(const StoredPayload& payload) {
 absl::Status ModelStore::Recover() {
   TW_ASSIGN_OR_RETURN(std::vector<VersionRow> rows, journal_->Versions());
   TW_ASSIGN_OR_RETURN(recovery_.removed, files_.RemoveLeftovers(rows));
-  if (rows.empty()) return absl::OkStatus();
+  if (rows.empty()) return RecoverBases(rows);
   TW_ASSIGN_OR_RETURN(rows, DropDamaged(std::move(rows)));
   TW_ASSIGN_OR_RETURN(const SafetensorsReader newest, SafetensorsReader::Open(files_.Weights(rows.back())));
   {
@@ -36,6 +36,7 @@ absl::Status ModelStore::Recover() {
     spec_ = std::make_shared<const ModelSpec>(newest.spec());
     for (const VersionRow& row : rows) versions_[row.version] = row;
   }
+  TW_RETURN_IF_ERROR(RecoverBases(rows));
   return RecoverPayloads(rows);
 }
 

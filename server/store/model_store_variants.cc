@@ -14,6 +14,7 @@ namespace thinwire {
 absl::StatusOr<PayloadRef> ModelStore::EncodeVariant(const ModelSpec& model, uint64_t version, uint32_t variant,
                                                      const std::string& weights, const std::string& path) const {
   TW_ASSIGN_OR_RETURN(SafetensorsReader source, SafetensorsReader::Open(weights));
+  if (bases_ != nullptr && variant > 0) return bases_->EncodeCatchUp(version, variant, source, path);
   const uint64_t key = DeriveKey({options_.seed, version, KeyWord("exact row blocks of the version")});
   const RowBlockSet exact = DrawRowBlocks(model, options_.downlink, key, variant);
   const EncodeOptions options{Representation::kModel, options_.downlink, {}, &exact};
@@ -58,7 +59,7 @@ absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::MakeVariant(uin
   // No temporary name: the file counts for nothing until it is entered here, and goes at the next start.
   const absl::StatusOr<PayloadRef> ref = EncodeVariant(*model, version, variant, files_.Weights(row), path);
   absl::StatusOr<std::shared_ptr<const StoredPayload>> payload =
-      ref.ok() ? StoredPayload::Open(path, *ref, *model) : ref.status();
+      ref.ok() ? StoredPayload::Open(path, *ref, VariantSpec(variant)) : ref.status();
   if (!payload.ok()) RemoveFile(path).IgnoreError();  // the first error is the one to report
   encoded_(Clock::System()->Now() - start);
   return payload;

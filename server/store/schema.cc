@@ -88,6 +88,19 @@ CREATE INDEX assignments_by_round ON assignments (round);
 CREATE INDEX assignments_by_receipt ON assignments (received);
 )sql";
 
+// Training in a subspace: what theta was when each epoch began, and the hash of the coordinates that ended the one before.
+constexpr char kBases[] = R"sql(
+CREATE TABLE bases (
+  epoch INTEGER PRIMARY KEY,
+  first_version INTEGER NOT NULL,
+  sha256 BLOB NOT NULL,
+  payload_id BLOB NOT NULL,
+  payload_size INTEGER NOT NULL,
+  manifest_size INTEGER NOT NULL,
+  final_sha256 BLOB NOT NULL
+) STRICT;
+)sql";
+
 absl::Status CheckOwner(Database& db, int64_t schema) {
   TW_ASSIGN_OR_RETURN(const int64_t owner, db.QueryInt("PRAGMA application_id"));
   TW_ASSIGN_OR_RETURN(const int64_t tables, db.QueryInt("SELECT count(*) FROM sqlite_schema"));
@@ -109,7 +122,7 @@ absl::Status Step(Database& db, const std::string& sql, size_t schema) {
 }  // namespace
 
 const std::vector<std::string>& JournalMigrations() {
-  static const auto* const steps = new std::vector<std::string>{kFirstSchema, kStateHashAndIndexes};
+  static const auto* const steps = new std::vector<std::string>{kFirstSchema, kStateHashAndIndexes, kBases};
   return *steps;
 }
 

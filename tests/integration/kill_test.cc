@@ -31,24 +31,31 @@ std::string UndisturbedDigest(const std::string& config) {
   return bytes.ok() ? (*known)[config] = Sha256(*bytes).Hex() : "";
 }
 
+// Every version ends an epoch of training in a subspace.
+constexpr char kEpochs[] = R"(plan { explicit {
+  downlink { value { fp32 {} } } uplink { representation: UPLINK_REPRESENTATION_DELTA value { fp32 {} } }
+  subspace { dimension: 500 epoch_rounds: 1 } } }
+)";
+
 struct Kill {
   std::string aggregator;  // "mean" or "median"
   std::string passage;     // of a fail-point
+  bool subspace = false;
 };
 
 class KillFixture : public FederationTest {
  protected:
-  static std::string ConfigOf(const std::string& aggregator) {
+  static std::string ConfigOf(const std::string& aggregator, bool subspace = false) {
     Sections sections;
     sections.more = absl::StrCat("aggregation { ", aggregator, " {} }\n");
-    return Config(kRounds, 3, kS1E3M7, sections);
+    return Config(kRounds, 3, subspace ? kEpochs : kS1E3M7, sections);
   }
 };
 
 class KillTest : public KillFixture, public testing::WithParamInterface<Kill> {};
 
 TEST_P(KillTest, TheServerDiesAtAFailPointAndTheRunEndsAsIfItHadNot) {
-  const std::string config = ConfigOf(GetParam().aggregator);
+  const std::string config = ConfigOf(GetParam().aggregator, GetParam().subspace);
   ASSERT_THAT(cluster_.StartServer(config, {absl::StrCat("--fail-point=", GetParam().passage)}), IsOk());
   StartEchoClients(3, 100'000);
   const std::optional<ProcessExit> exit = cluster_.server().Wait(absl::Seconds(60));
@@ -65,8 +72,13 @@ TEST_P(KillTest, TheServerDiesAtAFailPointAndTheRunEndsAsIfItHadNot) {
 std::vector<Kill> Kills() {
   std::vector<Kill> kills;
   for (const std::string& name : FailPointNames()) {
-    kills.push_back({"mean", name});
-    for (const char* aggregator : {"mean", "median"}) kills.push_back({aggregator, name + ":3"});
+    const bool basis = name.find("basis") != std::string::npos;
+    kills.push_back({"mean", name, basis});
+    for (const char* aggregator : {"mean", "median"}) kills.push_back({aggregator, name + ":3", basis});
+  }
+  for (const char* name :
+       {"after-version-write", "after-version-rename", "before-publish-commit", "after-publish-commit"}) {
+    kills.push_back({"mean", absl::StrCat(name, ":2"), true});
   }
   return kills;
 }

@@ -93,6 +93,26 @@ TEST(Config, PresetOmcIsItsPlanAndAnythingOfItCanBeSetForEachDirection) {
   EXPECT_TRUE(own->plan.uplink == *CodecSpec::Parse("s1e3m7:none/4096+weights+partial=0.05+truncate"));
 }
 
+TEST(Config, PresetsOfASubspaceAreTheirPlans) {
+  const auto plan_of = [](const std::string& preset) {
+    return ParseConfig(WithPlan("plan { preset: " + preset + " }"), "f").value().plan.Name();
+  };
+  EXPECT_EQ(plan_of("PLAN_PRESET_IGC_STATIC"), IgcPlan(IgcStatic()).Name());
+  EXPECT_EQ(plan_of("PLAN_PRESET_IGC_TIME_VARYING"), IgcPlan(IgcTimeVarying()).Name());
+  EXPECT_EQ(plan_of("PLAN_PRESET_IGC_K"), IgcPlan(IgcK()).Name());
+}
+
+TEST(Config, WhatDoesNotGoWithASubspaceIsNamed) {
+  EXPECT_THAT(ErrorOf(WithPlan("plan { preset: PLAN_PRESET_IGC_STATIC }\ntraining { learning_rate: 1 adam {} }")),
+              AllOf(HasSubstr("server.textproto:7: training.adam"), HasSubstr("fed_adam")));
+  const std::string robust = "\naggregation { median {} }";
+  EXPECT_THAT(ErrorOf(WithPlan("plan { preset: PLAN_PRESET_IGC_K }" + robust)),
+              HasSubstr("with 4 vectors a client sends one of them"));
+  EXPECT_THAT(ErrorOf(WithPlan("plan { explicit { downlink { value { fp32 {} } } uplink { representation: "
+                               "UPLINK_REPRESENTATION_DELTA value { fp32 {} } } subspace { dimension: 0 } } }")),
+              HasSubstr("subspace.dimension is 0"));
+}
+
 TEST(Config, AFaultInFloatBlocksNamesTheLineAndTheWayOut) {
   EXPECT_THAT(
       ErrorOf(WithPlan("plan { explicit { downlink { value { float_blocks { exponent_bits: 3 mantissa_bits: 7 "

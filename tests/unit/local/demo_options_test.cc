@@ -100,5 +100,17 @@ TEST(DemoOptionsTest, APlanHoldsForBothDirectionsAndSendsDeltasUp) {
   EXPECT_EQ(full.Name(), Fp32Plan().Name());
 }
 
+TEST(DemoOptionsTest, APlanOfASubspaceNamesItsPartsInAnyOrder) {
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan plain, ParsePlan("igc:d=4096"));
+  EXPECT_EQ(plain.Name(), IgcPlan(IgcStatic()).Name());
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan plan, ParsePlan("igc:epoch=20,value=s1e2m1/64,d=100,k=4"));
+  EXPECT_EQ(plan.subspace, *SubspacePlan::Parse("d=100,k=4,epoch=20"));
+  EXPECT_EQ(plan.uplink, *CodecSpec::Parse("s1e2m1/64"));
+  EXPECT_EQ(plan.downlink, plan.uplink);
+  for (const char* text : {"igc:", "igc:d=0", "igc:d=10,e=3", "igc:d=ten", "igc:d=10,value=s1e9m1"}) {
+    EXPECT_THAT(ParsePlan(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace thinwire

@@ -42,6 +42,7 @@ class FakeFederation : public FederationApi {
   std::map<std::string, UploadRequest> upload_headers;
   uint64_t bytes_down = 0, bytes_up = 0;
   std::vector<JoinRequest> joins;
+  std::vector<std::optional<HeldBasis>> bases;  // as each AwaitAssignment said
   std::map<std::string, EvaluateResult> evaluations;
   std::map<std::string, std::string> failures;
   std::vector<std::string> activities;
@@ -55,7 +56,8 @@ class FakeFederation : public FederationApi {
     return join;
   }
 
-  absl::StatusOr<AwaitReply> AwaitAssignment() override {
+  absl::StatusOr<AwaitReply> AwaitAssignment(const std::optional<HeldBasis>& basis) override {
+    bases.push_back(basis);
     if (auto error = Enter("AwaitAssignment")) return *error;
     MutexLock lock(mutex_);
     if (answers.empty()) return AwaitReply(RunEnded{"COMPLETED", ""});

@@ -25,7 +25,9 @@ std::string AssignmentId(uint32_t round, int client) { return absl::StrCat("r", 
 // starts from what is durable.
 class Runner {
  public:
-  explicit Runner(const std::string& directory) : directory_(directory), state_(State::Open(directory)) {}
+  Runner(const std::string& directory, const std::optional<SubspacePlan>& subspace)
+      : directory_(directory),
+        state_(State::Open(directory, 2, CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo), subspace)) {}
 
   absl::Status Run() {
     if (!state_.models->Latest().has_value()) {
@@ -126,11 +128,11 @@ class Runner {
 };
 
 // One life of the server, which ends at the fail point or at the end of the run.
-int Live(const std::string& directory, const std::string& fail_point) {
+int Live(const std::string& directory, const std::string& fail_point, const std::optional<SubspacePlan>& subspace) {
   const pid_t child = fork();
   if (child == 0) {
     if (!ArmFailPoint(fail_point).ok()) _exit(1);
-    const absl::Status status = Runner(directory).Run();
+    const absl::Status status = Runner(directory, subspace).Run();
     if (!status.ok()) fprintf(stderr, "%s\n", status.ToString().c_str());
     _exit(status.ok() ? kDone : 2);
   }
@@ -148,34 +150,71 @@ std::string FinalFiles(const std::string& directory) {
   return all + *ReadWholeFile(JoinPath(JoinPath(directory, "payloads"), name + ".payload"), 1 << 20);
 }
 
-class CrashTest : public ::testing::TestWithParam<std::string> {};
+// Files of the last epoch's basis, if there are epochs.
+std::string BasisFiles(const std::string& directory) {
+  std::string all;
+  const absl::StatusOr<std::vector<std::string>> names = ListDirectory(JoinPath(directory, "bases"));
+  for (size_t i = 0; names.ok() && i < names->size(); ++i) {
+    absl::StrAppend(&all, (*names)[i], *ReadWholeFile(JoinPath(JoinPath(directory, "bases"), (*names)[i]), 1 << 20));
+  }
+  return all;
+}
+
+struct Instant {
+  std::string point;
+  bool subspace = false;  // every version ends an epoch
+};
+
+class CrashTest : public ::testing::TestWithParam<Instant> {
+ protected:
+  int Live(const std::string& directory, const std::string& fail_point) {
+    std::optional<SubspacePlan> plan;
+    if (GetParam().subspace) {
+      plan.emplace();
+      plan->dimension = 20;
+      plan->epoch_rounds = 1;
+    }
+    return thinwire::Live(directory, fail_point, plan);
+  }
+};
 
 TEST_P(CrashTest, ARunThatDiesHereAndGoesOnEndsWithTheVeryWeightsOfOneThatDoesNot) {
+  const ModelState model = SmallModel(/*with_frozen=*/!GetParam().subspace);
   TemporaryDirectory undisturbed;
-  WriteModel(SmallModel(), JoinPath(undisturbed.path(), "initial.safetensors"));
+  WriteModel(model, JoinPath(undisturbed.path(), "initial.safetensors"));
   ASSERT_EQ(Live(undisturbed.path(), ""), kDone << 8);
 
   // The n-th passage, for every n until the run ends without passing the point that often.
   int deaths = 0;
   for (int passage = 1;; ++passage) {
     TemporaryDirectory directory;
-    WriteModel(SmallModel(), JoinPath(directory.path(), "initial.safetensors"));
-    const int first_life = Live(directory.path(), absl::StrCat(GetParam(), ":", passage));
+    WriteModel(model, JoinPath(directory.path(), "initial.safetensors"));
+    const int first_life = Live(directory.path(), absl::StrCat(GetParam().point, ":", passage));
     if (WIFEXITED(first_life)) {
-      ASSERT_EQ(WEXITSTATUS(first_life), kDone) << GetParam() << ":" << passage;
+      ASSERT_EQ(WEXITSTATUS(first_life), kDone) << GetParam().point << ":" << passage;
       break;
     }
     ASSERT_EQ(WTERMSIG(first_life), SIGKILL);
     ++deaths;
-    ASSERT_EQ(Live(directory.path(), ""), kDone << 8) << "resumed after " << GetParam() << ":" << passage;
-    EXPECT_TRUE(FinalFiles(directory.path()) == FinalFiles(undisturbed.path())) << GetParam() << ":" << passage;
+    ASSERT_EQ(Live(directory.path(), ""), kDone << 8) << "resumed after " << GetParam().point << ":" << passage;
+    EXPECT_TRUE(FinalFiles(directory.path()) == FinalFiles(undisturbed.path())) << GetParam().point << ":" << passage;
+    EXPECT_TRUE(BasisFiles(directory.path()) == BasisFiles(undisturbed.path())) << GetParam().point << ":" << passage;
     EXPECT_THAT(*ListDirectory(JoinPath(directory.path(), "spool")), ::testing::ElementsAre("boot_id"));
   }
   EXPECT_GE(deaths, 2) << "the fail point was not passed in every round";
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryInstant, CrashTest, ::testing::ValuesIn(FailPointNames()), [](const auto& instant) {
-  std::string name = instant.param;
+std::vector<Instant> Instants() {
+  std::vector<Instant> instants;
+  for (const std::string& point : FailPointNames()) {
+    if (point.find("basis") == std::string::npos) instants.push_back({point, false});
+    instants.push_back({point, true});
+  }
+  return instants;
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryInstant, CrashTest, ::testing::ValuesIn(Instants()), [](const auto& instant) {
+  std::string name = instant.param.point + (instant.param.subspace ? "_in_epochs" : "");
   for (char& c : name) c = c == '-' ? '_' : c;
   return name;
 });

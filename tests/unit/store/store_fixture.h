@@ -3,6 +3,7 @@
 #define THINWIRE_TESTS_UNIT_STORE_STORE_FIXTURE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,13 +36,14 @@ inline ModelState SmallModel(bool with_frozen = true) {
 // Journal and model store over one directory.
 struct State {
   static State Open(const std::string& directory, uint32_t keep_versions = 2,
-                    const CodecSpec& codec = CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo)) {
+                    const CodecSpec& codec = CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo),
+                    const std::optional<SubspacePlan>& subspace = std::nullopt) {
     State state;
     absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(JoinPath(directory, "journal.db"));
     EXPECT_THAT(journal, IsOk());
     state.journal = *std::move(journal);
     absl::StatusOr<std::unique_ptr<ModelStore>> models =
-        ModelStore::Open({directory, codec, keep_versions}, state.journal.get());
+        ModelStore::Open({directory, codec, keep_versions, 0, subspace}, state.journal.get());
     EXPECT_THAT(models, IsOk());
     state.models = *std::move(models);
     return state;

@@ -58,6 +58,16 @@ TEST(Coordinates, ADownloadIsTheNumbersItHoldsAndAtMost200Bytes) {
   }
 }
 
+TEST(Coordinates, FourBitsAreSevenTimesFewerBytes) {
+  const ModelSpec model = *ModelSpec::Create({{"w", {100'000}, DataType::kFloat32, TensorRole::kTrainable}});
+  for (const char* codec : {"s1e2m1/64", "s1e2m1/4096", "s1e2m1"}) {
+    const auto size = [&](const CodecSpec& spec) {
+      return *MaxPayloadSize(CoordinatesUpdateSpec(model, Plan(8192)), Representation::kDelta, spec);
+    };
+    EXPECT_GE(size(CodecSpec::Fp32()), 7 * size(*CodecSpec::Parse(codec))) << codec;
+  }
+}
+
 // Whatever a vector's company in a payload, it decodes to what it decodes to alone: both ends fold the same.
 TEST(Coordinates, CatchingUpDecodesToTheVersionsThemselves) {
   TemporaryDirectory folder;

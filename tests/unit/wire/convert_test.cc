@@ -44,11 +44,13 @@ TEST(Convert, ModelSpecWithAShapeThatOverflowsIsRefused) {
 }
 
 TEST(Convert, PlansSurviveTheRoundTrip) {
-  for (const ExchangePlan& plan : {Fp32Plan(), S1E3M7Plan(), OmcPlan()}) {
+  for (const ExchangePlan& plan : {Fp32Plan(), S1E3M7Plan(), OmcPlan(), IgcPlan(IgcStatic()),
+                                   IgcPlan(*SubspacePlan::Parse("d=100,k=3,epoch=7,block=128,normal"))}) {
     const absl::StatusOr<ExchangePlan> back = FromProto(ToProto(plan));
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(back->Name(), plan.Name());
     EXPECT_TRUE(back->downlink == plan.downlink && back->uplink == plan.uplink);
+    EXPECT_EQ(back->subspace, plan.subspace);
   }
 }
 

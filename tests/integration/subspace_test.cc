@@ -1,0 +1,115 @@
+// Training in a subspace, with real processes: clients that miss rounds and epochs, join late, or lose their disk.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "common/subspace/coordinates.h"
+#include "tests/integration/federation_fixture.h"
+
+namespace thinwire {
+namespace {
+
+constexpr uint64_t kParameters = 100'000;
+
+SubspacePlan Plan(uint32_t vectors) {
+  SubspacePlan plan;
+  plan.dimension = 2000;
+  plan.vectors = vectors;
+  plan.epoch_rounds = 2;
+  return plan;
+}
+
+std::string PlanText(uint32_t vectors, const std::string& value = "fp32 {}") {
+  return absl::StrCat("plan { explicit { downlink { value { ", value,
+                      " } } uplink { representation: UPLINK_REPRESENTATION_DELTA value { ", value,
+                      " } } subspace { dimension: 2000 epoch_rounds: 2 vectors: ", vectors, " } } }\n");
+}
+
+ModelSpec EchoModel() {
+  std::vector<TensorSpec> tensors(10);
+  for (size_t i = 0; i < 10; ++i) {
+    tensors[i].name = absl::StrCat("echo.", i);
+    tensors[i].shape = {static_cast<int64_t>(kParameters / 10)};
+  }
+  return *ModelSpec::Create(std::move(tensors));
+}
+
+uint64_t SizeOf(const ModelSpec& spec) { return *MaxPayloadSize(spec, Representation::kModel, CodecSpec::Fp32()); }
+
+struct Outcome {
+  std::string digest;
+  uint64_t down = 0, up = 0;  // payload bytes of trainers
+};
+
+class SubspaceFederationTest : public FederationTest {
+ protected:
+  // Three rounds of two clients, who then leave.
+  static void Rounds(Cluster* cluster, const std::string& a, const std::string& b, uint64_t version) {
+    for (const std::string& id : {a, b}) {
+      ASSERT_THAT(
+          cluster->StartClient(id, {"--task=echo", absl::StrCat("--echo-parameters=", kParameters), "--max-rounds=3"}),
+          IsOk());
+    }
+    ASSERT_THAT(cluster->AwaitStatus([version](const v1::Status& s) { return s.version() >= version; }), IsOk());
+    ASSERT_THAT(cluster->AwaitClients(absl::Seconds(30)), IsOk());
+  }
+
+  // c0 misses rounds 4 to 6 and two epochs' ends; c2 joins in round 4.
+  static Outcome Run(const std::string& plan, bool lose_disk) {
+    TemporaryDirectory folder;
+    Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
+    EXPECT_THAT(cluster.StartServer(Config(9, 2, plan)), IsOk());
+    Rounds(&cluster, "c0", "c1", 3);
+    Rounds(&cluster, "c1", "c2", 6);
+    if (lose_disk) {
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+        const std::string path = entry.path().string();
+        if (path.find("c0") != std::string::npos && entry.path().extension() == ".basis")
+          RemoveFile(path).IgnoreError();
+      }
+    }
+    Rounds(&cluster, "c0", "c2", 9);
+    const absl::StatusOr<v1::Status> status = cluster.AwaitEnd();
+    EXPECT_THAT(status, IsOk());
+    if (!status.ok()) return {};
+    EXPECT_EQ(status->state(), v1::RUN_STATE_COMPLETED) << status->reason() << cluster.Logs();
+    const absl::StatusOr<std::string> bytes = ReadWholeFile(status->model_path(), 1 << 30);
+    EXPECT_THAT(bytes, IsOk());
+    // The initial weights came from a client, whole.
+    return {bytes.ok() ? Sha256(*bytes).Hex() : "", status->trainer_traffic().down().payload_bytes(),
+            status->trainer_traffic().up().payload_bytes() - SizeOf(EchoModel())};
+  }
+};
+
+TEST_F(SubspaceFederationTest, WhoMissesRoundsAndEpochsIsSentTheCoordinatesThatItLacks) {
+  const ModelSpec model = EchoModel();
+  for (const uint32_t vectors : {1u, 3u}) {
+    const SubspacePlan plan = Plan(vectors);
+    const auto behind = [&](uint64_t missed) { return SizeOf(CatchUpSpec(model, plan, CodecSpec::Fp32(), missed)); };
+    const uint64_t whole = SizeOf(BasisSpec(model));
+    const Outcome outcome = Run(PlanText(vectors), /*lose_disk=*/false);
+    // Versions 0 1 | 2 3 | 4 5 | 6 7 | 8 are started from. c0: 0 1 2, 6 7 8; c1: 0 1 2, 3 4 5; c2: 3 4 5, 6 7 8.
+    const uint64_t c0 = whole + behind(0) + behind(0) + behind(1) + behind(2) + behind(0) + behind(1);
+    const uint64_t c1 = whole + behind(0) + behind(0) + behind(1) + behind(0) + behind(1) + behind(0);
+    const uint64_t c2 = whole + behind(0) + behind(1) + behind(0) + behind(1) + behind(0) + behind(1);
+    EXPECT_EQ(outcome.down, c0 + c1 + c2);
+    EXPECT_EQ(outcome.up, 18 * SizeOf(CoordinatesUpdateSpec(model, plan)));
+    EXPECT_LE(outcome.up, 18 * (4 * plan.dimension + 200));
+
+    const Outcome lost = Run(PlanText(vectors), /*lose_disk=*/true);
+    EXPECT_EQ(lost.digest, outcome.digest);
+    EXPECT_EQ(lost.down, outcome.down - behind(2) + behind(0) + whole);
+  }
+}
+
+TEST_F(SubspaceFederationTest, CoordinatesOfFewBitsFoldToTheSameModelForThoseWhoMissedThem) {
+  for (const char* value : {"float { exponent_bits: 3 mantissa_bits: 2 scale: SCALE_RULE_POWER_OF_TWO }",
+                            "float_blocks { exponent_bits: 2 mantissa_bits: 1 scale: SCALE_RULE_ABSMAX }"}) {
+    const Outcome outcome = Run(PlanText(2, value), /*lose_disk=*/false);
+    EXPECT_EQ(Run(PlanText(2, value), /*lose_disk=*/true).digest, outcome.digest) << value;
+    EXPECT_LT(outcome.up, 18u * 2000 * 7 / 8 + 18 * 300);
+  }
+}
+
+}  // namespace
+}  // namespace thinwire

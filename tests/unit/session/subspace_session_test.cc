@@ -1,0 +1,220 @@
+// A session in a subspace: what it folds, what it checks, and how it gets on after it has lost its basis.
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/session/basis_keeper.h"
+#include "client/train/echo_trainer.h"
+#include "common/subspace/basis_file.h"
+#include "common/subspace/coordinates.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/unit/session/session_fixture.h"
+
+namespace thinwire {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr uint64_t kDimension = 300;
+
+// Two vectors, epochs 0 to 2 as a server has them.
+class SubspaceSessionTest : public SessionFixture {
+ protected:
+  SubspaceSessionTest() {
+    plan_.dimension = kDimension;
+    plan_.vectors = 2;
+    plan_.epoch_rounds = 5;
+    api.join.plan = IgcPlan(plan_);
+    api.join.run_seed = 9;
+    size_ = model.spec.count(TensorRole::kTrainable);
+    std::vector<float> theta = model.floats[0];
+    theta.insert(theta.end(), model.floats[1].begin(), model.floats[1].end());
+    EXPECT_THAT(WriteBasis(BasisPath(0), size_,
+                           [&](uint64_t first, absl::Span<float> out) {
+                             std::copy_n(theta.begin() + static_cast<ptrdiff_t>(first), out.size(), out.begin());
+                             return absl::OkStatus();
+                           }),
+                IsOk());
+    for (uint64_t epoch = 0; epoch < 2; ++epoch) {
+      EXPECT_THAT(FoldBasis(BasisPath(epoch), Matrices(epoch), Sigma(epoch), BasisPath(epoch + 1)), IsOk());
+    }
+  }
+
+  std::string BasisPath(uint64_t epoch) const { return folder.Path(absl::StrCat("theta", epoch)); }
+  std::vector<Fastfood> Matrices(uint64_t epoch) const { return *MatricesOfEpoch(plan_, size_, 9, epoch); }
+  // The last coordinates of an epoch.
+  static std::vector<std::vector<float>> Sigma(uint64_t epoch) {
+    std::vector<std::vector<float>> vectors(2, std::vector<float>(kDimension));
+    for (size_t i = 0; i < kDimension; ++i) {
+      vectors[0][i] = static_cast<float>(i % 7 + epoch) * 0.01f;
+      vectors[1][i] = static_cast<float>(i % 5) * -0.02f;
+    }
+    return vectors;
+  }
+  HeldBasis Basis(uint64_t epoch) const { return {epoch, *BasisFile::Open(BasisPath(epoch), size_)->Hash()}; }
+  PayloadRef Snapshot(uint64_t epoch) {
+    ModelState values(BasisSpec(model.spec));
+    EXPECT_THAT(BasisFile::Open(BasisPath(epoch), size_)->Read(0, absl::MakeSpan(values.floats[0])), IsOk());
+    return Publish(values);
+  }
+  // The version of `epoch`, behind the last coordinates of those from `first` on.
+  PayloadRef Version(uint64_t first, uint64_t epoch) {
+    ModelState values(CatchUpSpec(model.spec, plan_, CodecSpec::Fp32(), epoch - first));
+    size_t at = 0;
+    for (uint64_t e = first; e <= epoch; ++e) {
+      for (const auto& vector : Sigma(e)) {
+        std::copy(vector.begin(), vector.end(), values.floats[0].begin() + static_cast<ptrdiff_t>(at));
+        at += kDimension;
+      }
+    }
+    values.floats[1] = {7, 8, 9};
+    values.ints[2] = {11};
+    return Publish(values);
+  }
+
+  Assignment Work(const std::string& id, uint64_t first, uint64_t epoch, bool snapshot = false,
+                  AssignmentKind kind = AssignmentKind::kTrain) {
+    Assignment work;
+    work.id = id;
+    work.kind = kind;
+    work.round = 3;
+    work.seed = 77;
+    work.training.learning_rate = 0.5;
+    work.model = Version(first, epoch);
+    work.subspace.emplace();
+    work.subspace->basis = Basis(epoch);
+    work.subspace->first_epoch = first;
+    work.subspace->vector = 1;
+    work.subspace->base_id = Version(epoch, epoch).id;
+    if (snapshot) work.subspace->snapshot = Snapshot(epoch);
+    return work;
+  }
+
+  SessionSummary RunEcho() {
+    EchoOptions echo;
+    echo.spec = model.spec;
+    echo.examples = 4;
+    echo_ = MakeEchoTrainer(echo).value();
+    session = std::make_unique<ClientSession>(
+        options, SessionParts{&api, echo_.get(), &*state, &clock, &sleeper, &heartbeat_sleeper, &observer});
+    return session->Run();
+  }
+  std::string HeldPath(uint64_t epoch) const { return JoinPath(state->basis_directory(), BasisFileName(Basis(epoch))); }
+
+  SubspacePlan plan_;
+  uint64_t size_ = 0;
+  std::unique_ptr<Trainer> echo_;
+};
+
+TEST_F(SubspaceSessionTest, StartsFromASnapshotThenFoldsTheEpochsThatItMissed) {
+  api.answers = {Work("a0", 0, 0, true), Work("a2", 0, 2)};
+  const SessionSummary summary = RunEcho();
+  EXPECT_EQ(summary.delivered, 2u) << summary.reason << testing::PrintToString(observer.troubles);
+  ASSERT_EQ(api.bases.size(), 3u);
+  EXPECT_EQ(api.bases[0], std::nullopt);
+  EXPECT_EQ(api.bases[1], Basis(0));
+  EXPECT_EQ(api.bases[2], Basis(2));
+  EXPECT_TRUE(api.joins[0].subspace);
+  EXPECT_EQ(*ReadWholeFile(HeldPath(2), 1 << 20), *ReadWholeFile(BasisPath(2), 1 << 20));
+}
+
+TEST_F(SubspaceSessionTest, SendsHowFarItsOwnVectorMovedAndTheBuffers) {
+  Assignment work = Work("a", 0, 1);
+  ASSERT_THAT(MakeDirectories(state->basis_directory()), IsOk());
+  ASSERT_THAT(WriteFileAtomically(HeldPath(0), *ReadWholeFile(BasisPath(0), 1 << 20)), IsOk());
+  api.answers = {work};
+  EXPECT_EQ(RunEcho().delivered, 1u);
+  const ModelSpec spec = CoordinatesUpdateSpec(model.spec, plan_);
+  const std::string path = folder.Path("uploaded");
+  ASSERT_THAT(WriteFileAtomically(path, api.uploads["a"]), IsOk());
+  ASSERT_OK_AND_ASSIGN(const PayloadReader reader, PayloadReader::Open(path, api.upload_headers["a"].payload, spec));
+  EXPECT_EQ(reader.manifest().base_id, work.subspace->base_id);
+  EXPECT_LE(api.uploads["a"].size() - 4 * kDimension - 4 * 3 - 8, 200u + 2 * 64);  // buffers are segments too
+  ModelState update(spec);
+  PayloadSource source(reader);
+  ASSERT_THAT(ReadModel(source, &update), IsOk());
+  double moved = 0;
+  for (const float value : update.floats[0]) moved += std::abs(value);
+  EXPECT_GT(moved, kDimension * 0.1);
+  EXPECT_EQ(update.floats[1], (std::vector<float>{7, 8, 9}));
+  EXPECT_EQ(update.ints[2], std::vector<int64_t>{11});
+}
+
+TEST_F(SubspaceSessionTest, ABasisThatIsDamagedOnDiskIsDroppedAndAskedFor) {
+  ASSERT_THAT(MakeDirectories(state->basis_directory()), IsOk());
+  std::string damaged = *ReadWholeFile(BasisPath(0), 1 << 20);
+  damaged[1000] = static_cast<char>(damaged[1000] ^ 1);
+  ASSERT_THAT(WriteFileAtomically(HeldPath(0), damaged), IsOk());
+  api.answers = {Work("a", 0, 0), Work("a", 0, 0, true)};
+  EXPECT_EQ(RunEcho().delivered, 1u);
+  ASSERT_GE(api.bases.size(), 2u);
+  EXPECT_EQ(api.bases[0], Basis(0));
+  EXPECT_EQ(api.bases[1], std::nullopt);
+}
+
+TEST_F(SubspaceSessionTest, AFoldThatComesToAnotherHashIsDroppedAndAskedFor) {
+  Assignment wrong = Work("a", 0, 1);
+  wrong.subspace->basis.sha256 = Sha256("something else");
+  api.answers = {Work("z", 0, 0, true), wrong, Work("a", 1, 1, true)};
+  EXPECT_EQ(RunEcho().delivered, 2u);
+  ASSERT_GE(api.bases.size(), 3u);
+  EXPECT_EQ(api.bases[1], Basis(0));
+  EXPECT_EQ(api.bases[2], std::nullopt);
+  EXPECT_THAT(testing::PrintToString(observer.troubles), HasSubstr("another SHA-256"));
+}
+
+TEST_F(SubspaceSessionTest, ASnapshotThatIsNotWhatTheServerNamesFailsTheAssignment) {
+  Assignment wrong = Work("a", 1, 1, true);
+  wrong.subspace->basis.sha256 = Sha256("something else");
+  api.answers = {wrong};
+  EXPECT_EQ(RunEcho().failed, 1u);
+  EXPECT_THAT(api.failures["a"], HasSubstr("the server's own"));
+}
+
+TEST_F(SubspaceSessionTest, ADiskThatWasLostIsAskedForWhole) {
+  api.answers = {Work("a", 0, 1), Work("a", 1, 1, true)};  // the first as to a client that had a basis
+  EXPECT_EQ(RunEcho().delivered, 1u);
+  EXPECT_THAT(testing::PrintToString(observer.troubles), HasSubstr("is not here"));
+}
+
+TEST_F(SubspaceSessionTest, EvaluatorsMeasureTheExpandedModel) {
+  options.role = ClientRole::kEvaluator;
+  api.answers = {Work("e", 1, 1, true, AssignmentKind::kEvaluate)};
+  EXPECT_EQ(RunEcho().delivered, 1u);
+  const std::string expanded = folder.Path("expanded");
+  ASSERT_THAT(FoldBasis(BasisPath(1), Matrices(1), Sigma(1), expanded), IsOk());
+  std::vector<float> theta(size_);
+  ASSERT_THAT(BasisFile::Open(expanded, size_)->Read(0, absl::MakeSpan(theta)), IsOk());
+  double squares = 0;
+  for (const float value : theta) squares += double{value} * value;
+  EXPECT_DOUBLE_EQ(api.evaluations["e"].loss, std::sqrt(squares / static_cast<double>(size_)));
+}
+
+TEST_F(SubspaceSessionTest, ATrainerThatCannotIsTold) {
+  api.answers = {Work("a", 0, 0, true)};
+  const SessionSummary summary = RunSession();  // the fake trainer's
+  EXPECT_EQ(summary.end, SessionEnd::kRefused);
+  EXPECT_THAT(summary.reason, HasSubstr("--weights full"));
+  EXPECT_FALSE(api.joins[0].subspace);
+}
+
+TEST_F(SubspaceSessionTest, AssignmentsThatMakeNoSenseFail) {
+  Assignment vector = Work("v", 0, 0, true);
+  vector.subspace->vector = 2;
+  Assignment none = Work("n", 0, 0, true);
+  none.subspace.reset();
+  Assignment many = Work("m", 0, 1);
+  many.subspace->basis.epoch = uint64_t{1} << 40;
+  api.answers = {vector, none, many};
+  EXPECT_EQ(RunEcho().failed, 3u);
+  EXPECT_THAT(api.failures["v"], HasSubstr("vector 2"));
+  EXPECT_THAT(api.failures["n"], HasSubstr("does not say which"));
+  EXPECT_THAT(api.failures["m"], HasSubstr("more than the model"));
+}
+
+}  // namespace
+}  // namespace thinwire
