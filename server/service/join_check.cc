@@ -65,6 +65,11 @@ absl::Status CheckCodecs(const v1::JoinRequest& request, const ExchangePlan& pla
   for (const v1::CodecKind needed : NeededCodecs(plan, model)) {
     const auto& has = request.codecs();
     if (std::find(has.begin(), has.end(), needed) != has.end()) continue;
+    if (needed == v1::CODEC_KIND_SUBSPACE) {
+      return absl::UnimplementedError(absl::StrCat("the run's plan (", plan.Name(),
+                                                   ") trains in a subspace, which the client cannot; start it with "
+                                                   "--weights full, or install a newer client"));
+    }
     return absl::UnimplementedError(absl::StrCat("the run's plan (", plan.Name(), ") needs ",
                                                  v1::CodecKind_Name(needed),
                                                  ", which the client lacks; install a "
