@@ -76,6 +76,27 @@ TEST_F(SimulatedProcessesTest, PartialQuantisationGivesTheModelOfProcessesToo) {
   EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes());
 }
 
+// Two vectors, an epoch every second version: virtual clients are sent what each of them lacks, too.
+TEST_F(SimulatedProcessesTest, ASubspaceGivesTheModelAndTheBytesOfProcesses) {
+  constexpr char kPlan[] = R"(plan { explicit {
+    downlink { value { fp32 {} } } uplink { representation: UPLINK_REPRESENTATION_DELTA value { fp32 {} } }
+    subspace { dimension: 1000 vectors: 2 epoch_rounds: 2 } } }
+)";
+  Sections sections;
+  sections.model = "from_client_seed: 11";
+  ASSERT_THAT(cluster_.StartServer(Config(5, 4, kPlan, sections)), IsOk());
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_THAT(cluster_.StartClient(absl::StrCat("trainer-", i), {"--task=echo", "--echo-parameters=70000"}), IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  const nlohmann::json simulated =
+      SimulatedResult({"--task=echo", "--parameters=70000", "--clients=4", "--clients-per-round=4", "--rounds=5",
+                       "--plan=igc:d=1000,k=2,epoch=2", "--learning-rate=0.01"});
+  EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status));
+  EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes());
+  EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes());
+}
+
 #if THINWIRE_HAS_TORCH
 TEST_F(SimulatedProcessesTest, TrainingGivesTheModelAndAccuracyOfProcessesWithTheSameSeeds) {
   if (!FileExists(absl::StrCat(kFashionMnistFolder, "/train-images-idx3-ubyte.gz"))) GTEST_SKIP() << "no data set";
