@@ -26,7 +26,7 @@ install(EXPORT ThinwireTargets NAMESPACE Thinwire:: DESTINATION ${THINWIRE_CMAKE
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/common/base ${PROJECT_SOURCE_DIR}/common/tensor ${PROJECT_SOURCE_DIR}/common/codec
                   ${PROJECT_SOURCE_DIR}/common/subspace
         DESTINATION include/thinwire/common COMPONENT dev
-        FILES_MATCHING PATTERN "*.h" PATTERN kernels EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" PATTERN kernels EXCLUDE PATTERN fastfood_rows.h EXCLUDE)  # of kernels, too
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/client/session DESTINATION include/thinwire/client COMPONENT dev
         FILES_MATCHING PATTERN "*.h")
 # Of client/train only what belongs to the library without LibTorch.

@@ -73,7 +73,10 @@ v1::Status InState(v1::RunState state) {
 class FollowRunTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_THAT(WriteFileAtomically(directory_.Path("train-images-idx3-ubyte"), ""), IsOk());
+    for (const char* file :
+         {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+      ASSERT_THAT(WriteFileAtomically(directory_.Path(file), ""), IsOk());
+    }
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
