@@ -51,8 +51,9 @@ def speech(page, job, rows, seeds, formats):
   for partition, label in PARTITIONS:
     results = {codec: [rows[job.run(codec, partition, seed).name] for seed in seeds] for _, codec in formats}
     lines += omc_speech.table(results, memory, formats, label, start['test_loss'])
-    points[partition] = [(omc_speech.share(results[codec], 'down'), statistics.mean(row['wer'] for row in results[codec]),
-                          deviation([row['wer'] for row in results[codec]])) for _, codec in formats]
+    for what in ('wer', 'loss'):
+      points[what, partition] = [(omc_speech.share(results[codec], 'down'), *mean_and_deviation(results[codec], what))
+                                 for _, codec in formats]
     page.seen(row for its in results.values() for row in its)
     if warning := omc_speech.void(results['fp32']):
       page.add(f'**{label}: {warning}**')
@@ -73,13 +74,27 @@ Parameter memory is counted where the weights are held, peak resident memory is 
 had with LibTorch and a batch of 8 recordings of 4 s loaded ([omc_memory.md](omc_memory.md) has 117 million parameters). Megabytes are
 payloads of all trainers in the whole run. Speed compares the processor time of whole runs.''')
   page.table('speech', omc_speech.HEAD, lines)
-  page.picture('speech', 'word error rate against payload', '''set xlabel "payload, % of FP32"
-set ylabel "word error rate"
+  page.add('Codecs: ' + '; '.join(f'{name} is `{codec}`' for name, codec in formats) + '.')
+  for what, axis in (('loss', 'loss, nats per recording'), ('wer', 'word error rate')):
+    level = f', {start["test_loss"]} with lines dt 2 lc "gray40" title "checkpoint"' if what == 'loss' else ''
+    page.picture(f'speech_{what}', f'{axis} against payload', SCRIPT % (axis, level),
+                 {partition: points[what, partition] for partition, _ in PARTITIONS})
+
+
+SCRIPT = '''set xlabel "payload, %% of FP32"
+set ylabel "%s"
 set logscale x 2
 set xrange [11:115]
+set xtics (14, 20, 28, 42, 64, 100)
 set grid
-plot $iid using ($1*0.99):2:3 with yerrorbars pt 7 title "IID", $speaker using ($1*1.01):2:3 with yerrorbars pt 5 title "by speaker"
-''', points)
+plot $iid using ($1*0.99):2:3 with yerrorbars pt 7 title "IID", \\
+  $speaker using ($1*1.01):2:3 with yerrorbars pt 5 title "by speaker"%s
+'''
+
+
+def mean_and_deviation(rows, what):
+  values = [row[what] for row in rows]
+  return statistics.mean(values), deviation(values)
 
 
 def ablation(page, job, rows, seeds):
