@@ -45,10 +45,10 @@ struct HeldWeights {
 // Training of coordinates, in place of weights (docs/igc.md): the model is what `start` gives plus the sum over k of
 // A_k Sigma_k, and steps go along one of the Sigma_k.
 struct SubspaceSteps {
-  const std::vector<Fastfood>* matrices = nullptr;                // A_k, of the model's trainable values
+  const std::vector<Fastfood>* matrices = nullptr;               // A_k, of the model's trainable values
   const std::vector<std::vector<float>>* coordinates = nullptr;  // Sigma_k, to start from
-  uint32_t own = 0;                                               // the one that is trained
-  std::vector<float> trained;                                     // what Train leaves of it
+  uint32_t own = 0;                                              // the one that is trained
+  std::vector<float> trained;                                    // what Train leaves of it
 };
 
 struct TrainRequest {

@@ -88,7 +88,8 @@ CREATE INDEX assignments_by_round ON assignments (round);
 CREATE INDEX assignments_by_receipt ON assignments (received);
 )sql";
 
-// Training in a subspace: what theta was when each epoch began, and the hash of the coordinates that ended the one before.
+// Training in a subspace: what theta was when each epoch began, and the hash of the coordinates that ended the one
+// before.
 constexpr char kBases[] = R"sql(
 CREATE TABLE bases (
   epoch INTEGER PRIMARY KEY,

@@ -177,7 +177,8 @@ TEST_F(GrpcFederationApiTest, ErrorsComeThroughWithCodeAndWords) {
   server.service.await = [](const v1::AwaitAssignmentRequest&, v1::AwaitAssignmentResponse*) {
     return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "client-1 has not joined");
   };
-  EXPECT_THAT(api->AwaitAssignment(std::nullopt), StatusIs(absl::StatusCode::kFailedPrecondition, "client-1 has not joined"));
+  EXPECT_THAT(api->AwaitAssignment(std::nullopt),
+              StatusIs(absl::StatusCode::kFailedPrecondition, "client-1 has not joined"));
 }
 
 TEST_F(GrpcFederationApiTest, NobodyListeningIsUnavailable) {
