@@ -31,7 +31,7 @@ TEST(FailPointTest, NothingHappensUnarmedOrDisarmed) {
 }
 
 TEST(FailPointTest, EveryNameCanBeArmedAndOthersAreRefusedWithTheList) {
-  EXPECT_EQ(FailPointNames().size(), 9u);
+  EXPECT_EQ(FailPointNames().size(), 11u);
   for (const std::string& name : FailPointNames()) EXPECT_THAT(ArmFailPoint(name), IsOk());
   for (const char* bad : {"after-lunch", "after-spool-rename:0", "after-spool-rename:x", ":1"}) {
     EXPECT_THAT(ArmFailPoint(bad), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("before-publish-commit")));
