@@ -82,9 +82,12 @@ run_slice() {
     "tests/fuzz/corpus/$1" >"$log" 2>&1 &
   pid=$!
   [ -z "$early" ] || kill -TERM "$pid"  # told to end before there was a program to tell
-  code=0; wait "$pid" || code=$?
-  # A signal ends the wait before the program has printed what it did.
-  while kill -0 "$pid" 2>/dev/null; do code=0; wait "$pid" || code=$?; done
+  # A signal ends the wait before it has a code, with one of its own; the shell keeps the program's for the next wait.
+  while true; do
+    told= code=0
+    wait "$pid" || code=$?
+    [ -n "$told" ] || break
+  done
   read_cpu; spent=$((cpu_ms - before))
   inputs=$(last_number "$log" stat::number_of_executed_units)
 }
@@ -92,7 +95,7 @@ run_slice() {
 # A process of its own: fuzzes one target and leaves its row of the table, and its verdict, in the scratch folder.
 fuzz_target() {
   local target=$1 all_inputs=0 all_ms=0 verdict=nothing pid=
-  trap 'early=1; [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || true' INT TERM
+  trap 'early=1 told=1; [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || true' INT TERM
   mkdir -p "$out/$target"
   exec 9>"$out/$target.lock"
   flock -n 9 || die "another run fuzzes $target"
