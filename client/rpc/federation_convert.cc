@@ -166,6 +166,7 @@ absl::StatusOr<JoinReply> FromProto(const v1::JoinResponse& proto) {
   if (proto.has_model()) {
     TW_ASSIGN_OR_RETURN(reply.model, FromProto(proto.model()));
   }
+  if (proto.has_initial_seed()) reply.initial_seed = proto.initial_seed();
   return reply;
 }
 

@@ -57,10 +57,10 @@ absl::Status BasisKeeper::Install(const std::string& written, const HeldBasis& b
   return absl::OkStatus();
 }
 
-absl::Status BasisKeeper::Take(uint64_t epoch, BlockSource& snapshot, uint64_t count) {
+absl::Status BasisKeeper::Take(uint64_t epoch, uint64_t count,
+                               absl::FunctionRef<absl::Status(uint64_t first, absl::Span<float> out)> read) {
   TW_RETURN_IF_ERROR(MakeDirectories(directory_));
   const std::string written = JoinPath(directory_, kWritten);
-  const auto read = [&](uint64_t first, absl::Span<float> out) { return snapshot.ReadFloats(0, first, out); };
   TW_ASSIGN_OR_RETURN(const Digest sha256, WriteBasis(written, count, read));
   return Install(written, {epoch, sha256});
 }

@@ -9,12 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/subspace/basis_file.h"
 #include "common/subspace/coordinates.h"
 #include "common/subspace/fastfood.h"
-#include "common/tensor/block_source.h"
 
 namespace thinwire {
 
@@ -31,8 +32,9 @@ class BasisKeeper {
   std::optional<HeldBasis> held() const;
   // The `count` values of `basis`, which is held. DATA_LOSS if they are not those that the name says.
   absl::StatusOr<BasisFile> Open(const HeldBasis& basis, uint64_t count) const;
-  // Takes theta of `epoch` from a snapshot, in place of what was there.
-  absl::Status Take(uint64_t epoch, BlockSource& snapshot, uint64_t count);
+  // Takes the `count` values of theta of `epoch` that `read` gives, in ascending order, in place of what was there.
+  absl::Status Take(uint64_t epoch, uint64_t count,
+                    absl::FunctionRef<absl::Status(uint64_t first, absl::Span<float> out)> read);
   // From the basis held to that of the next epoch.
   absl::Status Advance(const std::vector<Fastfood>& matrices, const std::vector<std::vector<float>>& vectors);
   absl::Status Drop();

@@ -78,6 +78,7 @@ void ClientSession::Beat() {
 }
 
 void ClientSession::AwaitAndWork() {
+  if (in_subspace()) DrawBasis();
   if (!awaiting_) progress_.Begin(SessionState::kAwaiting, "");
   awaiting_ = true;
   AwaitReply reply;

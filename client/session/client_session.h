@@ -101,6 +101,7 @@ class ClientSession {
   // In a subspace, in session_subspace.cc.
   bool in_subspace() const { return run_.plan.subspace.has_value(); }
   absl::Status CheckSubspace() const;
+  void DrawBasis();
   bool FetchCoordinates(const Assignment& assignment);
   absl::StatusOr<TrainResult> TrainCoordinates(TrainRequest request, const Assignment& assignment);
   absl::StatusOr<PayloadRef> EncodeCoordinates(const Assignment& assignment, const std::string& path);
@@ -129,6 +130,7 @@ class ClientSession {
   Heartbeat heartbeat_;
 
   std::vector<float> trained_coordinates_;  // of the assignment under way
+  bool drew_basis_ = false;                 // in this session
 
   JoinReply run_;                  // what the newest join said
   std::optional<ModelSpec> spec_;  // of the run's model

@@ -45,6 +45,7 @@ struct JoinReply {
   absl::Duration heartbeat_interval;
   RetryWindow retry;
   std::optional<ModelSpec> model;
+  std::optional<uint64_t> initial_seed;  // of the run's initial weights, if they are drawn
 };
 
 enum class AssignmentKind { kInitialize, kTrain, kEvaluate };

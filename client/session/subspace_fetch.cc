@@ -37,6 +37,13 @@ absl::Status SubspaceFetcher::Start::ReadInts(uint32_t tensor, uint64_t first, a
   return version_source_.ReadInts(buffers_[tensor], first, out);
 }
 
+absl::Status SubspaceFetcher::TakeInitial(const ModelState& initial) {
+  const TrainableVector order(initial.spec);
+  ModelStateSource source(initial);
+  return keeper_.Take(0, order.size(),
+                      [&](uint64_t first, absl::Span<float> out) { return order.Read(source, first, out); });
+}
+
 absl::Status SubspaceFetcher::Fetch(const Assignment& assignment, const ModelSpec& model, const JoinReply& run,
                                     const PayloadDownloader::ProgressFn& progress) {
   start_.reset();
@@ -96,7 +103,9 @@ absl::Status SubspaceFetcher::TakeSnapshot(const SubspaceWork& work, const Model
   TW_ASSIGN_OR_RETURN(const PayloadReader reader,
                       fetcher_->FetchPayload(*work.snapshot, spec, CodecSpec::Fp32(), progress));
   PayloadSource source(reader, SegmentCheck::kFrameOnly);
-  TW_RETURN_IF_ERROR(keeper_.Take(work.basis.epoch, source, model.count(TensorRole::kTrainable)));
+  TW_RETURN_IF_ERROR(
+      keeper_.Take(work.basis.epoch, model.count(TensorRole::kTrainable),
+                   [&](uint64_t first, absl::Span<float> out) { return source.ReadFloats(0, first, out); }));
   return fetcher_->Discard(*work.snapshot);  // as large as the basis, and of no further use
 }
 

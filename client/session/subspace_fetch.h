@@ -27,6 +27,8 @@ class SubspaceFetcher {
   SubspaceFetcher(std::string directory, ModelFetcher* fetcher) : keeper_(std::move(directory)), fetcher_(fetcher) {}
 
   std::optional<HeldBasis> held() const { return keeper_.held(); }
+  // theta of epoch 0, which need not be fetched then.
+  absl::Status TakeInitial(const ModelState& initial);
 
   // Afterwards the functions below have what `assignment` starts from. `model` is what is trained. Errors: those of
   // ModelFetcher::FetchPayload; NOT_FOUND if the basis is not what it should be: it has been dropped, and the

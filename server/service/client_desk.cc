@@ -124,6 +124,7 @@ absl::StatusOr<v1::JoinResponse> ClientDesk::JoinNow(const v1::JoinRequest& requ
   *response.mutable_heartbeat_interval() = config.client().heartbeat_interval();
   *response.mutable_retry()->mutable_min() = config.client().retry_min();
   *response.mutable_retry()->mutable_max() = config.client().retry_max();
+  if (config.model().has_from_client_seed()) response.set_initial_seed(config.model().from_client_seed());
   if (model == nullptr) return response;
   TW_ASSIGN_OR_RETURN(const uint64_t max_payload,
                       MaxPayloadSize(*parts_.models->update_spec(), parts_.config.plan.uplink_representation,

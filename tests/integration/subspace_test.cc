@@ -1,6 +1,7 @@
 // Training in a subspace, with real processes: clients that miss rounds and epochs, join late, or lose their disk.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "common/subspace/coordinates.h"
@@ -54,11 +55,23 @@ class SubspaceFederationTest : public FederationTest {
     ASSERT_THAT(cluster->AwaitClients(absl::Seconds(30)), IsOk());
   }
 
-  // c0 misses rounds 4 to 6 and two epochs' ends; c2 joins in round 4.
-  static Outcome Run(const std::string& plan, bool lose_disk) {
+  // Writes the weights that a run with weights of its own begins with.
+  static std::string WriteInitial(const TemporaryDirectory& folder) {
+    ModelState initial(EchoModel());
+    for (std::vector<float>& values : initial.floats) std::fill(values.begin(), values.end(), 0.25f);
+    ModelStateSource source(initial);
+    const std::string path = folder.Path("initial.safetensors");
+    EXPECT_THAT(WriteSafetensors(path, initial.spec, source), IsOk());
+    return path;
+  }
+
+  // c0 misses rounds 4 to 6 and two epochs' ends; c2 joins in round 4. `drawn`: initial weights, from a seed.
+  static Outcome Run(const std::string& plan, bool lose_disk, bool drawn = true) {
     TemporaryDirectory folder;
     Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
-    EXPECT_THAT(cluster.StartServer(Config(9, 2, plan)), IsOk());
+    Sections sections;
+    if (!drawn) sections.model = absl::StrCat("safetensors: '", WriteInitial(folder), "'");
+    EXPECT_THAT(cluster.StartServer(Config(9, 2, plan, sections)), IsOk());
     Rounds(&cluster, "c0", "c1", 3);
     Rounds(&cluster, "c1", "c2", 6);
     if (lose_disk) {
@@ -75,9 +88,9 @@ class SubspaceFederationTest : public FederationTest {
     EXPECT_EQ(status->state(), v1::RUN_STATE_COMPLETED) << status->reason() << cluster.Logs();
     const absl::StatusOr<std::string> bytes = ReadWholeFile(status->model_path(), 1 << 30);
     EXPECT_THAT(bytes, IsOk());
-    // The initial weights came from a client, whole.
+    // Initial weights that are drawn come from a client, whole.
     return {bytes.ok() ? Sha256(*bytes).Hex() : "", status->trainer_traffic().down().payload_bytes(),
-            status->trainer_traffic().up().payload_bytes() - SizeOf(EchoModel())};
+            status->trainer_traffic().up().payload_bytes() - (drawn ? SizeOf(EchoModel()) : 0)};
   }
 };
 
@@ -86,20 +99,34 @@ TEST_F(SubspaceFederationTest, WhoMissesRoundsAndEpochsIsSentTheCoordinatesThatI
   for (const uint32_t vectors : {1u, 3u}) {
     const SubspacePlan plan = Plan(vectors);
     const auto behind = [&](uint64_t missed) { return SizeOf(CatchUpSpec(model, plan, CodecSpec::Fp32(), missed)); };
-    const uint64_t whole = SizeOf(BasisSpec(model));
     const Outcome outcome = Run(PlanText(vectors), /*lose_disk=*/false);
     // Versions 0 1 | 2 3 | 4 5 | 6 7 | 8 are started from. c0: 0 1 2, 6 7 8; c1: 0 1 2, 3 4 5; c2: 3 4 5, 6 7 8.
-    const uint64_t c0 = whole + behind(0) + behind(0) + behind(1) + behind(2) + behind(0) + behind(1);
-    const uint64_t c1 = whole + behind(0) + behind(0) + behind(1) + behind(0) + behind(1) + behind(0);
-    const uint64_t c2 = whole + behind(0) + behind(1) + behind(0) + behind(1) + behind(0) + behind(1);
-    EXPECT_EQ(outcome.down, c0 + c1 + c2);
+    const uint64_t c0 = behind(0) + behind(0) + behind(1) + behind(2) + behind(0) + behind(1);
+    const uint64_t c1 = behind(0) + behind(0) + behind(1) + behind(0) + behind(1) + behind(0);
+    const uint64_t c2 = behind(1) + behind(1) + behind(0) + behind(1) + behind(0) + behind(1);
+    EXPECT_EQ(outcome.down, c0 + c1 + c2) << "theta_0 is drawn, not sent";
     EXPECT_EQ(outcome.up, 18 * SizeOf(CoordinatesUpdateSpec(model, plan)));
     EXPECT_LE(outcome.up, 18 * (4 * plan.dimension + 200));
 
     const Outcome lost = Run(PlanText(vectors), /*lose_disk=*/true);
     EXPECT_EQ(lost.digest, outcome.digest);
-    EXPECT_EQ(lost.down, outcome.down - behind(2) + behind(0) + whole);
+    EXPECT_EQ(lost.down, outcome.down - behind(2) + behind(3));
   }
+}
+
+TEST_F(SubspaceFederationTest, InitialWeightsFromAFileAreSentOnceToEachClient) {
+  const ModelSpec model = EchoModel();
+  const auto behind = [&](uint64_t missed) { return SizeOf(CatchUpSpec(model, Plan(1), CodecSpec::Fp32(), missed)); };
+  const uint64_t whole = SizeOf(BasisSpec(model));
+  const Outcome outcome = Run(PlanText(1), /*lose_disk=*/false, /*drawn=*/false);
+  // As above, with theta_0 for c0 and c1, and theta_1 for c2, which lacks no coordinates then.
+  const uint64_t c0 = whole + behind(0) + behind(0) + behind(1) + behind(2) + behind(0) + behind(1);
+  const uint64_t c1 = whole + behind(0) + behind(0) + behind(1) + behind(0) + behind(1) + behind(0);
+  const uint64_t c2 = whole + behind(0) + behind(1) + behind(0) + behind(1) + behind(0) + behind(1);
+  EXPECT_EQ(outcome.down, c0 + c1 + c2);
+  const Outcome lost = Run(PlanText(1), /*lose_disk=*/true, /*drawn=*/false);
+  EXPECT_EQ(lost.digest, outcome.digest);
+  EXPECT_EQ(lost.down, outcome.down - behind(2) + behind(0) + whole);
 }
 
 TEST_F(SubspaceFederationTest, CoordinatesOfFewBitsFoldToTheSameModelForThoseWhoMissedThem) {

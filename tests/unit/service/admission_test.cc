@@ -26,6 +26,7 @@ TEST_F(AdmissionTest, JoinTellsTheRunThePlanTheLimitsAndTheModel) {
   EXPECT_TRUE(FromProto(joined.plan()).ok());
   EXPECT_TRUE(FromProto(joined.model())->id() == SmallModel().id());
   EXPECT_GT(joined.heartbeat_interval().seconds(), 0);
+  EXPECT_FALSE(joined.has_initial_seed()) << "its initial weights are a file's";
   ASSERT_THAT(a.Join(), IsOk());  // idempotent
   EXPECT_EQ(GetStatus().trainers(), 1u);
 }
@@ -52,7 +53,8 @@ TEST_F(AdmissionTest, ClientsOfAnotherModelThanTheInitialOneAreSentAway) {
   TestClient other = Client("other");
   v1::JoinRequest request = a.JoinRequest();
   *request.mutable_model() = ToProto(SmallModel());
-  ASSERT_THAT(a.Join(request), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::JoinResponse joined, a.Join(request));
+  EXPECT_EQ(joined.initial_seed(), 1u);
   ASSERT_OK_AND_ASSIGN(const v1::Assignment work, a.AwaitWork());
   request = other.JoinRequest();
   *request.mutable_model() = ToProto(*ModelSpec::Create({{"x", {2}, DataType::kFloat32, TensorRole::kTrainable}}));

@@ -194,6 +194,34 @@ TEST_F(SubspaceSessionTest, EvaluatorsMeasureTheExpandedModel) {
   EXPECT_DOUBLE_EQ(api.evaluations["e"].loss, std::sqrt(squares / static_cast<double>(size_)));
 }
 
+TEST_F(SubspaceSessionTest, DrawsInitialWeightsFromTheRunsSeedOnce) {
+  api.join.initial_seed = 5;
+  api.answers = {Work("a", 0, 1, true), Work("b", 0, 0)};  // another theta_0 than what it draws, as a server sees it
+  RunEcho();
+  ASSERT_GE(api.bases.size(), 2u);
+  ASSERT_TRUE(api.bases[0].has_value());
+  EXPECT_EQ(api.bases[0]->epoch, 0u);
+  const ModelState drawn = *echo_->Initialize(5);
+  std::vector<float> theta = drawn.floats[0];
+  theta.insert(theta.end(), drawn.floats[1].begin(), drawn.floats[1].end());
+  const std::string path = folder.Path("drawn");
+  ASSERT_OK_AND_ASSIGN(const Digest digest, WriteBasis(path, size_, [&](uint64_t first, absl::Span<float> out) {
+                         std::copy_n(theta.begin() + static_cast<ptrdiff_t>(first), out.size(), out.begin());
+                         return absl::OkStatus();
+                       }));
+  EXPECT_EQ(api.bases[0]->sha256, digest);
+  EXPECT_EQ(api.bases[1], Basis(1)) << "what the server sent took its place";
+}
+
+TEST_F(SubspaceSessionTest, AWrongBasisAfterADrawIsNotDrawnAgain) {
+  api.join.initial_seed = 5;
+  api.answers = {Work("a", 0, 1), Work("a", 0, 1, true)};  // as if the drawn one were the run's, but it is not
+  EXPECT_EQ(RunEcho().delivered, 1u);
+  ASSERT_GE(api.bases.size(), 2u);
+  EXPECT_TRUE(api.bases[0].has_value());
+  EXPECT_EQ(api.bases[1], std::nullopt);
+}
+
 TEST_F(SubspaceSessionTest, ATrainerThatCannotIsTold) {
   api.answers = {Work("a", 0, 0, true)};
   const SessionSummary summary = RunSession();  // the fake trainer's
