@@ -6,6 +6,7 @@
 #include "absl/strings/strip.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
+#include "common/subspace/trainable_vector.h"
 
 namespace thinwire {
 namespace {
@@ -63,6 +64,12 @@ absl::Status BasisKeeper::Take(uint64_t epoch, uint64_t count,
   const std::string written = JoinPath(directory_, kWritten);
   TW_ASSIGN_OR_RETURN(const Digest sha256, WriteBasis(written, count, read));
   return Install(written, {epoch, sha256});
+}
+
+absl::Status BasisKeeper::TakeInitial(const ModelState& initial) {
+  const TrainableVector order(initial.spec);
+  ModelStateSource source(initial);
+  return Take(0, order.size(), [&](uint64_t first, absl::Span<float> out) { return order.Read(source, first, out); });
 }
 
 absl::Status BasisKeeper::Advance(const std::vector<Fastfood>& matrices,

@@ -16,6 +16,7 @@
 #include "common/subspace/basis_file.h"
 #include "common/subspace/coordinates.h"
 #include "common/subspace/fastfood.h"
+#include "common/tensor/model_state.h"
 
 namespace thinwire {
 
@@ -35,6 +36,8 @@ class BasisKeeper {
   // Takes the `count` values of theta of `epoch` that `read` gives, in ascending order, in place of what was there.
   absl::Status Take(uint64_t epoch, uint64_t count,
                     absl::FunctionRef<absl::Status(uint64_t first, absl::Span<float> out)> read);
+  // theta of epoch 0, from the run's initial weights.
+  absl::Status TakeInitial(const ModelState& initial);
   // From the basis held to that of the next epoch.
   absl::Status Advance(const std::vector<Fastfood>& matrices, const std::vector<std::vector<float>>& vectors);
   absl::Status Drop();

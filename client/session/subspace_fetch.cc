@@ -37,13 +37,6 @@ absl::Status SubspaceFetcher::Start::ReadInts(uint32_t tensor, uint64_t first, a
   return version_source_.ReadInts(buffers_[tensor], first, out);
 }
 
-absl::Status SubspaceFetcher::TakeInitial(const ModelState& initial) {
-  const TrainableVector order(initial.spec);
-  ModelStateSource source(initial);
-  return keeper_.Take(0, order.size(),
-                      [&](uint64_t first, absl::Span<float> out) { return order.Read(source, first, out); });
-}
-
 absl::Status SubspaceFetcher::Fetch(const Assignment& assignment, const ModelSpec& model, const JoinReply& run,
                                     const PayloadDownloader::ProgressFn& progress) {
   start_.reset();

@@ -28,7 +28,7 @@ class SubspaceFetcher {
 
   std::optional<HeldBasis> held() const { return keeper_.held(); }
   // theta of epoch 0, which need not be fetched then.
-  absl::Status TakeInitial(const ModelState& initial);
+  absl::Status TakeInitial(const ModelState& initial) { return keeper_.TakeInitial(initial); }
 
   // Afterwards the functions below have what `assignment` starts from. `model` is what is trained. Errors: those of
   // ModelFetcher::FetchPayload; NOT_FOUND if the basis is not what it should be: it has been dropped, and the

@@ -63,11 +63,23 @@ absl::Status VirtualClients::Start() {
   const ClientIndex everybody = options_.trainers + options_.threads;
   bases_.resize(everybody);
   for (ClientIndex client = 0; client < everybody; ++client) TW_RETURN_IF_ERROR(Join(client));
+  TW_RETURN_IF_ERROR(DrawBasis());
   for (Worker& worker : workers_) worker.thread = std::thread([this, &worker] { Loop(&worker); });
   const bool taken = server_->driver().TryRun([this, everybody] {
     for (ClientIndex client = 0; client < everybody; ++client) WaitOnDriver(client);
   });
   return taken ? absl::OkStatus() : absl::UnavailableError("the server is leaving");
+}
+
+absl::Status VirtualClients::DrawBasis() {
+  if (!joined_.plan.subspace.has_value() || !joined_.initial_seed.has_value()) return absl::OkStatus();
+  TW_ASSIGN_OR_RETURN(Trainer* const trainer, workers_[0].trainer->ForEvaluation());
+  TW_ASSIGN_OR_RETURN(const ModelState initial, trainer->Initialize(*joined_.initial_seed));
+  TW_ASSIGN_OR_RETURN(const StateFolder folder, FreshFolder(workers_[0].folder, NameOf(0)));
+  BasisKeeper keeper(folder.basis_directory());
+  TW_RETURN_IF_ERROR(keeper.TakeInitial(initial));
+  bases_.assign(bases_.size(), keeper.held());
+  return absl::OkStatus();
 }
 
 absl::Status VirtualClients::Join(ClientIndex client) {

@@ -61,6 +61,8 @@ class VirtualClients {
   bool IsEvaluator(ClientIndex client) const { return client >= options_.trainers; }
   std::string NameOf(ClientIndex client) const;
   absl::Status Join(ClientIndex client);
+  // What every client does for itself before it asks for work (ClientSession::DrawBasis), done once for all.
+  absl::Status DrawBasis();
   void WaitOnDriver(ClientIndex client);
   void Answered(ClientIndex client, absl::StatusOr<v1::AwaitAssignmentResponse> answer);
   void Loop(Worker* worker);
