@@ -67,7 +67,7 @@ def image_jobs(arguments, programs, folder):
   jobs = [Images('Fashion-MNIST', 'fashion', {'model': 'cnn', 'clients': 10, 'samples': 20000, 'rounds': 10, **short},
                  programs, folder)]
   if arguments.cifar:
-    options = {'data': arguments.cifar, 'model': 'cifar-cnn', 'clients': 5, 'samples': 10000, 'rounds': 8, 'lr': 0.05, **short}
+    options = {'data': arguments.cifar, 'model': 'cifar-cnn', 'clients': 5, 'samples': 10000, 'rounds': 7, **short}
     jobs.append(Images('CIFAR-10', 'cifar', options, programs, folder))
   return jobs
 
