@@ -20,7 +20,7 @@ LIBRARIES = {
 
 CORE = ['common/base', 'common/tensor', 'common/codec']
 SUBSPACE = CORE + ['common/subspace']
-ABOVE = SUBSPACE + ['common/wire', 'common/rpc']
+ABOVE = SUBSPACE + ['common/sketch', 'common/wire', 'common/rpc']
 EVERYTHING = ['common', 'server', 'client', 'deploy', 'tests']
 
 # Folder: (folders that it may include besides itself, libraries). The longest match counts, subfolders included.
@@ -31,17 +31,18 @@ ROOMS = {
     'common/codec/kernels': (['common/base', 'common/codec'], ['absl', 'highway']),
     'common/subspace': (CORE, ['absl']),
     'common/subspace/kernels': (['common/base', 'common/subspace'], ['absl', 'highway']),
+    'common/sketch': (CORE, ['absl']),
     'common/wire': (CORE, ['absl', 'protobuf']),
     'common/rpc': (['common/base'], ['absl', 'grpc', 'openssl']),
     'server/round': (['common/base'], ['absl']),
-    'server/aggregate': (CORE, ['absl']),
-    'server/store': (SUBSPACE + ['server/round', 'server/aggregate'], ['absl', 'sqlite']),
+    'server/aggregate': (SUBSPACE + ['common/sketch'], ['absl']),
+    'server/store': (SUBSPACE + ['common/sketch', 'server/round', 'server/aggregate'], ['absl', 'sqlite']),
     'server/config': (CORE + ['common/wire', 'server/round', 'server/aggregate'], ['absl', 'protobuf']),
     'server/http': (['common/base', 'server/round'], ['absl', 'prometheus', 'httplib']),
     'server/service': (ABOVE + ['server/round', 'server/aggregate', 'server/store', 'server/config', 'server/http'],
                        ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
     'server/daemon': (ABOVE + ['server'], ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
-    'client/session': (SUBSPACE, ['absl']),
+    'client/session': (SUBSPACE + ['common/sketch'], ['absl']),
     'client/speech': (['common/base', 'common/tensor'], ['absl', 'sndfile', 'kissfft']),
     'client/text': (['common/base'], ['absl', 'json']),
     'client/train': (SUBSPACE + ['client/session', 'client/speech', 'client/text'], ['absl', 'zlib', 'torch']),

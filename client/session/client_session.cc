@@ -30,6 +30,7 @@ ClientSession::ClientSession(const SessionOptions& options, const SessionParts& 
       model_(parts.state->download_directory(), parts.api),
       subspace_(parts.state->basis_directory(), &model_),
       pending_(parts.state->upload_directory()),
+      error_(parts.state->error_directory()),
       uploader_(parts.api),
       heartbeat_([this] { Beat(); }, parts.heartbeat_sleeper) {}
 

@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/session/error_memory.h"
 #include "client/session/federation_api.h"
 #include "client/session/heartbeat.h"
 #include "client/session/model_fetch.h"
@@ -106,6 +107,13 @@ class ClientSession {
   absl::StatusOr<TrainResult> TrainCoordinates(TrainRequest request, const Assignment& assignment);
   absl::StatusOr<PayloadRef> EncodeCoordinates(const Assignment& assignment, const std::string& path);
   absl::StatusOr<EvaluateResult> EvaluateExpanded();
+  // Of updates of which only a part travels, in session_reduced.cc.
+  absl::StatusOr<PayloadRef> EncodeReduced(const Assignment& assignment, BlockSource& trained, const std::string& path);
+  // Run and model, whose error is of use to no other.
+  Digest RunDigest() const;
+  absl::StatusOr<std::optional<BasisFile>> OpenError();
+  // Asks the server what became of the update whose error is proposed, if there is one.
+  StepOutcome SettleError();
   void Deliver(const Assignment& assignment, const PendingUpdate& update);
   void NoteVerdict(const UpdateStatus& verdict);
   // Tells the server that the assignment comes to nothing.
@@ -126,6 +134,7 @@ class ClientSession {
   ModelFetcher model_;
   SubspaceFetcher subspace_;
   PendingUpdates pending_;
+  ErrorMemory error_;
   UpdateUploader uploader_;
   Heartbeat heartbeat_;
 

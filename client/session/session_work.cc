@@ -5,6 +5,7 @@
 #include "client/session/client_session.h"
 #include "client/session/update_encoder.h"
 #include "common/base/status_macros.h"
+#include "common/sketch/update_specs.h"
 
 namespace thinwire {
 namespace {
@@ -93,6 +94,10 @@ bool ClientSession::FetchWith(const Assignment& assignment,
 
 void ClientSession::Train(const Assignment& assignment) {
   if (const std::optional<PendingUpdate> kept = pending_.Load(assignment)) return Deliver(assignment, *kept);
+  if (run_.plan.error_decay > 0) {
+    const StepOutcome settled = SettleError();
+    if (settled != StepOutcome::kDone) return Abandon(assignment, settled);
+  }
   if (!Fetch(assignment)) return;
   progress_.Begin(SessionState::kTraining, Describe(assignment));
   const Monotonic start = parts_.clock->Now();
@@ -134,7 +139,9 @@ absl::StatusOr<PendingUpdate> ClientSession::EncodeTrained(const Assignment& ass
     ModelStateSource state(model_.state());
     BlockSource& trained = streaming != nullptr ? streaming->trained() : state;
     TW_ASSIGN_OR_RETURN(update.payload,
-                        EncodeUpdate(run_.plan, *spec_, trained, model_.base(), assignment.seed, update.path));
+                        SendsReducedUpdates(run_.plan)
+                            ? EncodeReduced(assignment, trained, update.path)
+                            : EncodeUpdate(run_.plan, *spec_, trained, model_.base(), assignment.seed, update.path));
   }
   TW_RETURN_IF_ERROR(pending_.Save(assignment, update));
   return update;

@@ -105,6 +105,7 @@ StateFolder& StateFolder::operator=(StateFolder&& other) noexcept {
 
 std::string StateFolder::download_directory() const { return JoinPath(path_, "download"); }
 std::string StateFolder::basis_directory() const { return JoinPath(path_, "basis"); }
+std::string StateFolder::error_directory() const { return JoinPath(path_, "error"); }
 std::string StateFolder::upload_directory() const { return JoinPath(path_, "upload"); }
 
 }  // namespace thinwire

@@ -4,6 +4,7 @@
 //   <state>/lock             held while a process uses the folder
 //   <state>/download/        payloads, whole (<id>.payload) or begun (<id>.part)
 //   <state>/basis/           in a subspace, the basis that coordinates are of (basis_keeper.h)
+//   <state>/error/           what earlier updates did not send (error_memory.h)
 //   <state>/upload/          an update that no acknowledgement has come for (<assignment>.payload and .record)
 #ifndef THINWIRE_CLIENT_SESSION_STATE_FOLDER_H_
 #define THINWIRE_CLIENT_SESSION_STATE_FOLDER_H_
@@ -33,6 +34,7 @@ class StateFolder {
   std::string download_directory() const;
   std::string upload_directory() const;
   std::string basis_directory() const;
+  std::string error_directory() const;
 
  private:
   StateFolder(int lock_fd, std::string path) : lock_fd_(lock_fd), path_(std::move(path)) {}

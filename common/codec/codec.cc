@@ -11,6 +11,7 @@
 #include "common/codec/frame.h"
 #include "common/codec/kernels/float_kernels.h"
 #include "common/codec/little_endian.h"
+#include "common/codec/sparse_codec.h"
 
 namespace thinwire {
 namespace {
@@ -53,6 +54,8 @@ absl::StatusOr<std::unique_ptr<Codec>> MakeCodec(const CodecSpec& spec) {
       return std::make_unique<FloatBlocksCodec>(spec);
     case CodecId::kInt64:
       return absl::InvalidArgumentError("the int64 codec does not take float values; use fp32 or a float format");
+    case CodecId::kSparse:
+      return absl::InvalidArgumentError("the sparse codec takes positions with its values; use EncodeSparseFrame");
   }
   return absl::UnimplementedError(absl::StrCat("codec ", static_cast<int>(spec.id), ", this program knows codecs 1 to ",
                                                static_cast<int>(kLastCodecId), "; update it"));
@@ -63,6 +66,9 @@ absl::Status DecodeFrame(absl::string_view frame, absl::Span<float> out) {
   TW_RETURN_IF_ERROR(CheckExpectedCount(parsed, out.size()));
   if (parsed.codec == CodecId::kInt64) {
     return absl::InvalidArgumentError("the frame holds integers, floats are expected");
+  }
+  if (parsed.codec == CodecId::kSparse) {
+    return absl::InvalidArgumentError("the frame holds positions with its values, values alone are expected");
   }
   if (parsed.codec == CodecId::kFloatBlocks) return DecodeFloatBlocksBody(parsed.body, out);
   return parsed.codec == CodecId::kFp32 ? DecodeFp32Body(parsed.body, out) : DecodeFloatBody(parsed.body, out);
@@ -109,6 +115,12 @@ absl::StatusOr<FrameInfo> ReadFrameInfo(absl::string_view frame) {
       info.codec = header.codec;
       info.scale = header.first_scale;
       info.exact_blocks = header.exact_blocks;
+      break;
+    }
+    case CodecId::kSparse: {
+      TW_ASSIGN_OR_RETURN(const SparseHeader header, ReadSparseHeader(parsed.body, parsed.count));
+      info.codec = header.codec;
+      info.scale = header.scale;
       break;
     }
   }

@@ -14,8 +14,8 @@
 namespace thinwire {
 
 // Frozen in the wire format: an id is never reused, and a changed encoding takes a new id.
-enum class CodecId : uint8_t { kFp32 = 1, kFloat = 2, kInt64 = 3, kFloatBlocks = 4 };
-constexpr CodecId kLastCodecId = CodecId::kFloatBlocks;
+enum class CodecId : uint8_t { kFp32 = 1, kFloat = 2, kInt64 = 3, kFloatBlocks = 4, kSparse = 5 };
+constexpr CodecId kLastCodecId = CodecId::kSparse;
 
 enum class ScaleRule : uint8_t { kNone = 0, kPowerOfTwo = 1, kAbsMax = 2 };
 
@@ -54,9 +54,10 @@ absl::StatusOr<uint32_t> ExactOneIn(double share);
 
 struct CodecSpec {
   CodecId id = CodecId::kFp32;
-  FloatFormat format;                  // kFloat and kFloatBlocks only
-  ScaleRule scale = ScaleRule::kNone;  // kFloat and kFloatBlocks only
-  BlockOptions blocks = {};            // kFloatBlocks only
+  // Of kFloat and kFloatBlocks, and of the values of kSparse, where what is here by default stands for FP32.
+  FloatFormat format;
+  ScaleRule scale = ScaleRule::kNone;
+  BlockOptions blocks = {};  // kFloatBlocks only
 
   static CodecSpec Fp32() { return {}; }
   static CodecSpec Float(int exponent_bits, int mantissa_bits, ScaleRule scale) {
@@ -64,6 +65,13 @@ struct CodecSpec {
   }
   static CodecSpec FloatBlocks(int exponent_bits, int mantissa_bits, ScaleRule scale, const BlockOptions& blocks = {}) {
     return {CodecId::kFloatBlocks, {exponent_bits, mantissa_bits}, scale, blocks};
+  }
+  // Positions and values (sparse_codec.h). `values` is FP32 or a float.
+  static CodecSpec Sparse(const CodecSpec& values) { return {CodecId::kSparse, values.format, values.scale, {}}; }
+  // kSparse: the codec of the values; S1E8M23 without scale is FP32.
+  CodecSpec SparseValues() const {
+    const CodecSpec values = Float(format.exponent_bits, format.mantissa_bits, scale);
+    return values == Float(8, 23, ScaleRule::kNone) ? Fp32() : values;
   }
   // INVALID_ARGUMENT naming the field, the value and the limit.
   absl::Status Validate() const;

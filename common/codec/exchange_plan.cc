@@ -33,11 +33,49 @@ absl::Status CheckCoordinateCodec(absl::string_view direction, const BlockOption
   if (what == nullptr) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(direction, ".value has ", what,
-                   ", which is about the model's tensors; a subspace's coordinates are coded whole"));
+                   ", which is about the model's tensors; coordinates of a subspace and sketches are coded whole"));
+}
+
+absl::Status Refuse(const std::string& what) { return absl::InvalidArgumentError(what); }
+
+absl::Status CheckTopK(const ExchangePlan& plan) {
+  if (plan.top_k > ModelSpec::kMaxValues) {
+    return Refuse(absl::StrCat("uplink.top_k.k is ", plan.top_k, ", must be 1 to ", ModelSpec::kMaxValues));
+  }
+  if ((plan.top_k > 0) != (plan.uplink.id == CodecId::kSparse)) {
+    return Refuse("positions travel with the values of a top-k update, and with no other");
+  }
+  if (plan.top_k > 0 && plan.uplink_representation != Representation::kDelta) {
+    return Refuse("uplink.top_k is of an update, but uplink.representation is model: use delta");
+  }
+  if (!(plan.error_decay >= 0 && plan.error_decay <= 1)) {
+    return Refuse(absl::StrCat("uplink.error_feedback.decay is ", plan.error_decay, ", must be above 0 and at most 1"));
+  }
+  if (plan.error_decay > 0 && plan.top_k == 0) {
+    return Refuse(
+        "uplink.error_feedback is given, but every entry travels; it is for updates that leave entries out: set "
+        "uplink.top_k");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSketch(const ExchangePlan& plan) {
+  TW_RETURN_IF_ERROR(plan.sketch->Validate());
+  if (plan.top_k > 0) {
+    return Refuse("uplink.sketch and uplink.top_k: a sketch is of the whole update; the server takes the top k of it");
+  }
+  if (plan.uplink_representation != Representation::kDelta) {
+    return Refuse("uplink.sketch is of an update, but uplink.representation is model: use delta");
+  }
+  return CheckCoordinateCodec("uplink", plan.uplink.blocks);
 }
 
 absl::Status CheckSubspace(const ExchangePlan& plan) {
   TW_RETURN_IF_ERROR(plan.subspace->Validate());
+  if (plan.top_k > 0 || plan.sketch.has_value()) {
+    return Refuse(absl::StrCat("uplink.", plan.top_k > 0 ? "top_k" : "sketch",
+                               " is of the whole model's update, of which nothing travels in a subspace; choose one"));
+  }
   TW_RETURN_IF_ERROR(CheckCoordinateCodec("downlink", plan.downlink.blocks));
   TW_RETURN_IF_ERROR(CheckCoordinateCodec("uplink", plan.uplink.blocks));
   if (plan.uplink_representation == Representation::kDelta) return absl::OkStatus();
@@ -60,6 +98,8 @@ absl::Status ExchangePlan::Validate() const {
                      " decodes to: a client that does not move would still move the model. Use fp32 or, unless its "
                      "scale is absmax or it has a correction, the downlink's codec for the uplink, or upload deltas"));
   }
+  TW_RETURN_IF_ERROR(CheckTopK(*this));
+  if (sketch.has_value()) TW_RETURN_IF_ERROR(CheckSketch(*this));
   return subspace.has_value() ? CheckSubspace(*this) : absl::OkStatus();
 }
 
@@ -69,7 +109,12 @@ absl::Status ExchangePlan::CheckFits(const ModelSpec& model) const {
     if (status.ok()) continue;
     return absl::InvalidArgumentError(absl::StrCat(down ? "downlink" : "uplink", ".value: ", status.message()));
   }
-  return absl::OkStatus();
+  const uint64_t size = model.count(TensorRole::kTrainable);
+  const uint64_t k = sketch.has_value() ? sketch->k : top_k;
+  if (k <= size) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(sketch.has_value() ? "uplink.sketch.k" : "uplink.top_k.k", " is ", k,
+                                                 ", but the model has only ", size,
+                                                 " trainable values; choose far fewer than that, or fp32"));
 }
 
 std::string ExchangePlan::Name() const {
@@ -78,7 +123,14 @@ std::string ExchangePlan::Name() const {
     return absl::StrCat("subspace of ", subspace->Name(), "; down as ", downlink.Name(), ", changes up as ",
                         uplink.Name());
   }
-  return absl::StrCat("model down as ", downlink.Name(), ", ", model ? "model" : "delta", " up as ", uplink.Name());
+  const std::string down = absl::StrCat("model down as ", downlink.Name());
+  if (sketch.has_value()) return absl::StrCat(down, ", ", sketch->Name(), " up as ", uplink.Name());
+  if (top_k > 0) {
+    const std::string feedback =
+        error_decay > 0 ? absl::StrCat("error feedback with decay ", error_decay) : "no error feedback";
+    return absl::StrCat(down, ", top ", top_k, " of the delta up as ", uplink.Name(), ", ", feedback);
+  }
+  return absl::StrCat(down, ", ", model ? "model" : "delta", " up as ", uplink.Name());
 }
 
 ExchangePlan Fp32Plan() { return {CodecSpec::Fp32(), Representation::kDelta, CodecSpec::Fp32()}; }
@@ -110,6 +162,27 @@ SubspacePlan IgcTimeVarying() {
   SubspacePlan plan = IgcStatic();
   plan.epoch_rounds = 20;
   return plan;
+}
+
+ExchangePlan TopKPlan(uint64_t k, const CodecSpec& values) {
+  ExchangePlan plan{CodecSpec::Fp32(), Representation::kDelta, CodecSpec::Sparse(values)};
+  plan.top_k = k;
+  plan.error_decay = 1;
+  return plan;
+}
+
+ExchangePlan FetchSgdPlan(const SketchPlan& sketch) {
+  ExchangePlan plan = Fp32Plan();
+  plan.sketch = sketch;
+  return plan;
+}
+
+SketchPlan DefaultSketch() {
+  SketchPlan sketch;
+  sketch.rows = 5;
+  sketch.columns = 10'000;
+  sketch.k = kDefaultTopK;
+  return sketch;
 }
 
 SubspacePlan IgcK() {

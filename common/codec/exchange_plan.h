@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "common/codec/codec_spec.h"
 #include "common/codec/payload.h"
+#include "common/codec/sketch_plan.h"
 #include "common/codec/subspace_plan.h"
 
 namespace thinwire {
@@ -16,8 +17,15 @@ namespace thinwire {
 struct ExchangePlan {
   CodecSpec downlink;                                             // of the full model, or of a subspace's coordinates
   Representation uplink_representation = Representation::kDelta;  // kDelta or kModel
-  CodecSpec uplink;
-  std::optional<SubspacePlan> subspace = std::nullopt;  // absent: the model itself is trained and travels
+  CodecSpec uplink;                                               // kSparse with top_k, and only then
+  std::optional<SubspacePlan> subspace = std::nullopt;            // absent: the model itself is trained and travels
+  // Entries of an update that travel, those of the largest magnitude over the whole model, ties to the lower index; 0:
+  // all of it.
+  uint64_t top_k = 0;
+  // Error feedback: what was not sent, times this, is added to the client's next update; 0: it is lost. 1 is the error
+  // accumulation of the literature.
+  double error_decay = 0;
+  std::optional<SketchPlan> sketch = std::nullopt;  // what travels up is a sketch of the update
 
   // INVALID_ARGUMENT with the reason if the combination makes no sense. docs/plan_matrix.md is generated from this.
   absl::Status Validate() const;
@@ -37,6 +45,12 @@ ExchangePlan IgcPlan(const SubspacePlan& subspace);
 SubspacePlan IgcStatic();       // 4,096 coordinates
 SubspacePlan IgcTimeVarying();  // ... new ones every 20 versions
 SubspacePlan IgcK();            // 4 x 4,096
+// Local top-k with error accumulation (docs/igc.md, rivals): FP32 models down, k entries of `values` up.
+ExchangePlan TopKPlan(uint64_t k, const CodecSpec& values = CodecSpec::Fp32());
+// FetchSGD: FP32 models down, sketches up.
+ExchangePlan FetchSgdPlan(const SketchPlan& sketch);
+constexpr uint64_t kDefaultTopK = 4096;
+SketchPlan DefaultSketch();  // 5 x 10,000, of which 4,096 entries are applied
 
 }  // namespace thinwire
 

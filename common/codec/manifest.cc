@@ -7,6 +7,7 @@
 #include "common/codec/frame.h"
 #include "common/codec/payload.h"
 #include "common/codec/payload_layout.h"
+#include "common/codec/sparse_codec.h"
 
 namespace thinwire {
 namespace {
@@ -92,6 +93,9 @@ absl::Status CheckSegmentSize(const TensorSpec& tensor, const Segment& segment) 
                   4 * ((segment.count + 63) / 64) + 8 * static_cast<uint32_t>(RowBlockCount(segment.count));
   if (tensor.dtype == DataType::kInt64) {
     low = high = static_cast<uint32_t>(kFrameHeaderSize) + 8 * segment.count;
+  } else if (const std::optional<uint64_t> dimension = EntriesDimension(tensor); dimension.has_value()) {
+    const CodecSpec widest = CodecSpec::Sparse(CodecSpec::Float(8, 23, ScaleRule::kAbsMax));
+    high = static_cast<uint32_t>(MaxSparseFrameSize(widest, segment.count, *dimension));
   } else if (tensor.role == TensorRole::kBuffer) {
     low = high = static_cast<uint32_t>(kFrameHeaderSize) + 4 * segment.count;
   }

@@ -21,6 +21,7 @@
 #include "common/base/file.h"
 #include "common/codec/codec.h"
 #include "common/codec/row_blocks.h"
+#include "common/codec/sparse_codec.h"
 #include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
 
@@ -83,6 +84,9 @@ struct EncodeOptions {
   CodecSpec codec;
   Digest base_id;
   const RowBlockSet* exact = nullptr;  // row blocks that float blocks leave exact; null: none
+  // With the sparse codec, and only with it: what the tensor of entries (sparse_codec.h) holds, its values in place of
+  // those of the source.
+  const SparseEntries* entries = nullptr;
 };
 
 // Encodes `source` into a new file at `path` (not synced), in one or two sweeps over each tensor and a block of memory.
@@ -109,6 +113,9 @@ class PayloadReader {
   absl::Status ReadSegment(size_t index, std::string* frame, SegmentCheck check = SegmentCheck::kHash) const;
   absl::Status DecodeFloats(size_t index, absl::Span<float> out, SegmentCheck check = SegmentCheck::kHash) const;
   absl::Status DecodeInts(size_t index, absl::Span<int64_t> out) const;
+  // A segment of a tensor of entries of a vector of `dimension` values.
+  absl::Status DecodeEntries(size_t index, uint64_t dimension, absl::Span<uint64_t> positions, absl::Span<float> values,
+                             SegmentCheck check = SegmentCheck::kHash) const;
   // Index of the segment of a block, which CheckManifest has proved to be there; kNoSegment for a tensor that this
   // representation does not carry, for an empty one, and without a model.
   size_t SegmentIndex(uint32_t tensor, uint64_t block) const;

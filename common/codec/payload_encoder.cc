@@ -73,6 +73,27 @@ class TensorEncoder {
     return absl::OkStatus();
   }
 
+  // Entries of a vector: positions come with the values.
+  absl::Status EncodeEntries(uint32_t tensor, const CodecSpec& codec, const SparseEntries& entries) {
+    const uint64_t count = spec_.tensors()[tensor].count();
+    if (entries.positions.size() != count || entries.values.size() != count) {
+      return absl::InvalidArgumentError(absl::StrCat("there are ", entries.positions.size(), " positions and ",
+                                                     entries.values.size(), " values, must be ", count));
+    }
+    TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> values, MakeCodec(codec.SparseValues()));
+    TensorScan scan;
+    scan.Add(entries.values);
+    TW_ASSIGN_OR_RETURN(const float scale, values->ChooseScale(scan));
+    for (uint64_t block = 0; block < BlockCount(count); ++block) {
+      const size_t first = block * kBlockValues, size = BlockSize(count, block);
+      frame_.clear();
+      TW_RETURN_IF_ERROR(EncodeSparseFrame(codec, absl::MakeConstSpan(entries.positions).subspan(first, size),
+                                           absl::MakeConstSpan(entries.values).subspan(first, size), scale, &frame_));
+      TW_RETURN_IF_ERROR(out_->Write(tensor, block, BlockSize(count, block), frame_));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status EncodeInts(uint32_t tensor) {
     const uint64_t count = spec_.tensors()[tensor].count();
     for (uint64_t block = 0; block < BlockCount(count); ++block) {
@@ -115,7 +136,8 @@ absl::Status NameTensor(const TensorSpec& tensor, const absl::Status& status) {
 
 absl::Status EncodeTensors(const ModelSpec& spec, const EncodeOptions& options, BlockSource& source,
                            SegmentWriter* out) {
-  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec, MakeCodec(options.codec));
+  const bool sparse = options.codec.id == CodecId::kSparse;
+  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec, MakeCodec(sparse ? CodecSpec::Fp32() : options.codec));
   TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> exact, MakeCodec(CodecSpec::Fp32()));
   TensorEncoder encoder(spec, &source, out);
   for (uint32_t i = 0; i < spec.tensors().size(); ++i) {
@@ -123,6 +145,10 @@ absl::Status EncodeTensors(const ModelSpec& spec, const EncodeOptions& options, 
     if (!CarriesTensor(options.representation, tensor)) continue;
     const bool integers = tensor.dtype == DataType::kInt64;
     const bool coded = CodecOf(options.codec, tensor) == options.codec;
+    if (coded && sparse) {
+      TW_RETURN_IF_ERROR(NameTensor(tensor, encoder.EncodeEntries(i, options.codec, *options.entries)));
+      continue;
+    }
     const absl::Status status = integers
                                     ? encoder.EncodeInts(i)
                                     : encoder.EncodeFloats(i, coded ? *codec : *exact, coded ? options.exact : nullptr);
@@ -150,6 +176,9 @@ absl::Status CheckOptions(const EncodeOptions& options) {
   }
   if (options.representation == Representation::kFrozen && !options.base_id.empty()) {
     return absl::InvalidArgumentError("frozen tensors have no base");
+  }
+  if ((options.codec.id == CodecId::kSparse) != (options.entries != nullptr)) {
+    return absl::InvalidArgumentError("the sparse codec is for entries, and entries take the sparse codec");
   }
   return absl::OkStatus();
 }

@@ -6,17 +6,19 @@
 #include "common/base/status_macros.h"
 #include "common/codec/float_blocks_codec.h"
 #include "common/codec/frame.h"
+#include "common/codec/sparse_codec.h"
 
 namespace thinwire {
 namespace {
 
 // Bytes of a frame of `count` values of a tensor whose values go through `codec`, none of them left exact.
-uint64_t SegmentSize(const TensorSpec& tensor, const Codec& codec, uint32_t count) {
+absl::StatusOr<uint64_t> SegmentSize(const TensorSpec& tensor, const CodecSpec& spec, uint32_t count) {
   if (tensor.dtype == DataType::kInt64) return kFrameHeaderSize + uint64_t{8} * count;
-  const CodecSpec& spec = codec.spec();
   if (CodecOf(spec, tensor).id == CodecId::kFp32) return kFrameHeaderSize + uint64_t{4} * count;
   if (spec.id == CodecId::kFloatBlocks) return kFrameHeaderSize + LayOutFloatBlocks(spec, count, 0).body_size;
-  return codec.MaxFrameSize(count);
+  if (spec.id == CodecId::kSparse) return MaxSparseFrameSize(spec, count, EntriesDimension(tensor).value_or(0));
+  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec, MakeCodec(spec));
+  return codec->MaxFrameSize(count);
 }
 
 // What it adds that a row block is exact, which may be less than nothing.
@@ -47,13 +49,16 @@ size_t SegmentCount(const ModelSpec& spec, Representation representation) {
 }
 
 absl::StatusOr<uint64_t> MaxPayloadSize(const ModelSpec& spec, Representation representation, const CodecSpec& codec) {
-  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> coder, MakeCodec(codec));
+  TW_RETURN_IF_ERROR(codec.Validate());
+  if (codec.id == CodecId::kInt64) return MakeCodec(codec).status();
   uint64_t size = ManifestSize(SegmentCount(spec, representation));
   for (const TensorSpec& tensor : spec.tensors()) {
     const uint64_t blocks = CarriesTensor(representation, tensor) ? BlockCount(tensor.count()) : 0;
     if (blocks == 0) continue;
     const uint32_t last = BlockSize(tensor.count(), blocks - 1);
-    size += (blocks - 1) * SegmentSize(tensor, *coder, kBlockValues) + SegmentSize(tensor, *coder, last);
+    TW_ASSIGN_OR_RETURN(const uint64_t whole, SegmentSize(tensor, codec, kBlockValues));
+    TW_ASSIGN_OR_RETURN(const uint64_t rest, SegmentSize(tensor, codec, last));
+    size += (blocks - 1) * whole + rest;
   }
   // Frozen tensors are never left exact in parts.
   if (representation != Representation::kFrozen) size += LargestWindow(spec, codec);

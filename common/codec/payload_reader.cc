@@ -142,6 +142,14 @@ absl::Status PayloadReader::DecodeInts(size_t index, absl::Span<int64_t> out) co
   return status.ok() ? status : NamePath(absl::StrCat(file_.path(), ", segment ", index), status);
 }
 
+absl::Status PayloadReader::DecodeEntries(size_t index, uint64_t dimension, absl::Span<uint64_t> positions,
+                                          absl::Span<float> values, SegmentCheck check) const {
+  std::string frame;
+  TW_RETURN_IF_ERROR(ReadSegment(index, &frame, check));
+  const absl::Status status = DecodeSparseFrame(frame, dimension, positions, values);
+  return status.ok() ? status : NamePath(absl::StrCat(file_.path(), ", segment ", index), status);
+}
+
 size_t PayloadReader::SegmentIndex(uint32_t tensor, uint64_t block) const {
   if (tensor >= first_segment_.size() || first_segment_[tensor] == kNoSegment) return kNoSegment;
   const uint64_t index = first_segment_[tensor] + block;

@@ -1,5 +1,7 @@
 #include "common/codec/plan_matrix.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace thinwire {
@@ -62,6 +64,23 @@ std::vector<SubspacePlan> Subspaces() {
   return plans;
 }
 
+constexpr char kReduced[] = R"(
+## A part of each update
+
+The downlink carries the full model, the uplink the largest entries of an update, or a sketch of it (docs/igc.md, rivals).
+
+| part | downlink | uplink | uplink codec | verdict |
+| --- | --- | --- | --- | --- |
+)";
+
+std::string PartOf(const ExchangePlan& plan) {
+  std::string part = plan.sketch.has_value() ? plan.sketch->Name() : plan.top_k > 0 ? "" : "all";
+  if (plan.top_k > 0) absl::StrAppend(&part, part.empty() ? "" : " and ", "top ", plan.top_k);
+  if (plan.error_decay > 0) absl::StrAppend(&part, ", error decay ", plan.error_decay);
+  if (plan.subspace.has_value()) absl::StrAppend(&part, ", subspace of ", plan.subspace->Name());
+  return part;
+}
+
 std::string RestOfRow(const ExchangePlan& plan) {
   const absl::Status verdict = plan.Validate();
   return absl::StrCat(
@@ -79,6 +98,39 @@ std::vector<ExchangePlan> SubspaceMatrixPlans() {
     plans.push_back({*CodecSpec::Parse(codec), Representation::kDelta, *CodecSpec::Parse(codec), IgcTimeVarying()});
   }
   plans.push_back({CodecSpec::Fp32(), Representation::kModel, CodecSpec::Fp32(), IgcStatic()});
+  return plans;
+}
+
+std::vector<ExchangePlan> ReducedMatrixPlans() {
+  const CodecSpec small = CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo);
+  const CodecSpec blocks = *CodecSpec::Parse("s1e3m7/4096+weights");
+  const ExchangePlan top_k = TopKPlan(kDefaultTopK), sketch = FetchSgdPlan(DefaultSketch());
+  std::vector<ExchangePlan> plans = {top_k, TopKPlan(kDefaultTopK, small), sketch};
+  const auto add = [&plans](ExchangePlan plan, const auto& change) {
+    change(&plan);
+    plans.push_back(std::move(plan));
+  };
+  add(top_k, [](ExchangePlan* plan) { plan->error_decay = 0; });
+  add(top_k, [](ExchangePlan* plan) { plan->error_decay = 0.9; });
+  add(top_k, [&](ExchangePlan* plan) { plan->downlink = small; });
+  add(sketch, [&](ExchangePlan* plan) { plan->uplink = small; });
+  add(sketch, [](ExchangePlan* plan) { plan->sketch->subtract = true; });
+  add(top_k, [](ExchangePlan* plan) { plan->error_decay = 1.5; });
+  add(top_k, [](ExchangePlan* plan) { plan->uplink = CodecSpec::Fp32(); });
+  add(top_k, [](ExchangePlan* plan) { plan->uplink_representation = Representation::kModel; });
+  add(top_k, [](ExchangePlan* plan) { plan->subspace = IgcStatic(); });
+  add(Fp32Plan(), [](ExchangePlan* plan) { plan->error_decay = 1; });
+  add(sketch, [](ExchangePlan* plan) { plan->uplink_representation = Representation::kModel; });
+  add(sketch, [](ExchangePlan* plan) { plan->subspace = IgcStatic(); });
+  add(sketch, [](ExchangePlan* plan) { plan->sketch->rows = 33; });
+  add(sketch, [](ExchangePlan* plan) { plan->sketch->columns = 0; });
+  add(sketch, [](ExchangePlan* plan) { plan->sketch->k = 0; });
+  add(sketch, [](ExchangePlan* plan) { plan->sketch->momentum = 1; });
+  add(sketch, [&](ExchangePlan* plan) { plan->uplink = blocks; });
+  add(sketch, [](ExchangePlan* plan) {
+    plan->top_k = 10;
+    plan->uplink = CodecSpec::Sparse(CodecSpec::Fp32());
+  });
   return plans;
 }
 
@@ -100,6 +152,10 @@ std::string PlanMatrixMarkdown() {
   absl::StrAppend(&page, kSubspaces);
   for (const ExchangePlan& plan : SubspaceMatrixPlans()) {
     absl::StrAppend(&page, "| ", plan.subspace->Name(), " | ", RestOfRow(plan));
+  }
+  absl::StrAppend(&page, kReduced);
+  for (const ExchangePlan& plan : ReducedMatrixPlans()) {
+    absl::StrAppend(&page, "| ", PartOf(plan), " | ", RestOfRow(plan));
   }
   return page;
 }

@@ -15,6 +15,8 @@ namespace thinwire {
 std::vector<ExchangePlan> PlanMatrixPlans();
 // Subspaces of all kinds and at the edges, and the codecs that coordinates can and cannot go through.
 std::vector<ExchangePlan> SubspaceMatrixPlans();
+// Plans of top-k and of sketches.
+std::vector<ExchangePlan> ReducedMatrixPlans();
 
 // The page, in Markdown.
 std::string PlanMatrixMarkdown();

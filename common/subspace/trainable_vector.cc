@@ -18,6 +18,11 @@ TrainableVector::TrainableVector(const ModelSpec& model) {
   }
 }
 
+uint64_t TrainableVector::size_of(uint32_t tensor) const {
+  const auto i = static_cast<size_t>(std::lower_bound(tensors_.begin(), tensors_.end(), tensor) - tensors_.begin());
+  return i == 0 ? ends_[0] : ends_[i] - ends_[i - 1];
+}
+
 absl::Status TrainableVector::ForEachPiece(uint64_t first, uint64_t count,
                                            absl::FunctionRef<absl::Status(const Piece&)> visit) const {
   if (first > size() || count > size() - first) {

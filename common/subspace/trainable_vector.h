@@ -29,6 +29,8 @@ class TrainableVector {
 
   // Values in all trainable tensors: D.
   uint64_t size() const { return ends_.empty() ? 0 : ends_.back(); }
+  // Values of a tensor that a Piece names.
+  uint64_t size_of(uint32_t tensor) const;
   // Calls `visit` for the pieces of positions [first, first + count), in ascending order, until one fails.
   // INVALID_ARGUMENT if the range passes the end.
   absl::Status ForEachPiece(uint64_t first, uint64_t count, absl::FunctionRef<absl::Status(const Piece&)> visit) const;

@@ -88,6 +88,25 @@ v1::FloatBlocksCodec BlocksToProto(const CodecSpec& spec) {
   return proto;
 }
 
+// What of an update travels. Checked as far as the struct cannot say it.
+absl::Status ReducedFromProto(const v1::Uplink& proto, ExchangePlan* plan) {
+  if (proto.has_top_k()) {
+    if (proto.top_k().k() == 0) return absl::InvalidArgumentError("uplink.top_k.k is 0, must be 1 or more");
+    if (plan->uplink.id == CodecId::kFloatBlocks) {
+      return absl::InvalidArgumentError(
+          "uplink.value is float blocks, but the entries of a top-k update are no blocks; use fp32 or float");
+    }
+    plan->top_k = proto.top_k().k();
+    plan->uplink = CodecSpec::Sparse(plan->uplink);
+  }
+  if (proto.has_error_feedback()) {
+    plan->error_decay = proto.error_feedback().has_decay() ? proto.error_feedback().decay() : 1;
+    if (plan->error_decay == 0) return absl::InvalidArgumentError("uplink.error_feedback.decay is 0; leave it out");
+  }
+  if (proto.has_sketch()) plan->sketch = thinwire::FromProto(proto.sketch());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TensorSpec> TensorFromProto(const v1::TensorSpec& proto) {
   TensorSpec tensor;
   tensor.name = proto.name();
@@ -150,6 +169,7 @@ absl::StatusOr<PayloadRef> FromProto(const v1::PayloadRef& proto) {
 
 v1::ValueCodec ToProto(const CodecSpec& spec) {
   v1::ValueCodec proto;
+  if (spec.id == CodecId::kSparse) return ToProto(spec.SparseValues());
   if (spec.id == CodecId::kFloat) {
     proto.mutable_float_()->set_exponent_bits(static_cast<uint32_t>(spec.format.exponent_bits));
     proto.mutable_float_()->set_mantissa_bits(static_cast<uint32_t>(spec.format.mantissa_bits));
@@ -191,7 +211,30 @@ v1::ExchangePlan ToProto(const ExchangePlan& plan) {
                                                  ? v1::UPLINK_REPRESENTATION_MODEL
                                                  : v1::UPLINK_REPRESENTATION_DELTA);
   if (plan.subspace.has_value()) *proto.mutable_subspace() = ToProto(*plan.subspace);
+  if (plan.top_k > 0) proto.mutable_uplink()->mutable_top_k()->set_k(plan.top_k);
+  if (plan.error_decay > 0) proto.mutable_uplink()->mutable_error_feedback()->set_decay(plan.error_decay);
+  if (plan.sketch.has_value()) *proto.mutable_uplink()->mutable_sketch() = ToProto(*plan.sketch);
   return proto;
+}
+
+v1::CountSketch ToProto(const SketchPlan& plan) {
+  v1::CountSketch proto;
+  proto.set_rows(plan.rows);
+  proto.set_columns(plan.columns);
+  proto.set_k(plan.k);
+  proto.set_momentum(plan.momentum);
+  proto.set_subtract(plan.subtract);
+  return proto;
+}
+
+SketchPlan FromProto(const v1::CountSketch& proto) {
+  SketchPlan plan;
+  if (proto.rows() > 0) plan.rows = proto.rows();
+  plan.columns = proto.columns();
+  plan.k = proto.k();
+  if (proto.has_momentum()) plan.momentum = proto.momentum();
+  plan.subtract = proto.subtract();
+  return plan;
 }
 
 v1::SubspacePlan ToProto(const SubspacePlan& plan) {
@@ -231,6 +274,7 @@ absl::StatusOr<ExchangePlan> FromProto(const v1::ExchangePlan& proto) {
                        "; use UPLINK_REPRESENTATION_DELTA or UPLINK_REPRESENTATION_MODEL"));
   }
   if (proto.has_subspace()) plan.subspace = FromProto(proto.subspace());
+  TW_RETURN_IF_ERROR(ReducedFromProto(proto.uplink(), &plan));
   TW_RETURN_IF_ERROR(plan.Validate());
   return plan;
 }

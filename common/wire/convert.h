@@ -30,6 +30,10 @@ v1::SubspacePlan ToProto(const SubspacePlan& plan);
 // Unchecked: ExchangePlan::Validate checks it with the rest of its plan.
 SubspacePlan FromProto(const v1::SubspacePlan& proto);
 
+v1::CountSketch ToProto(const SketchPlan& plan);
+// Unchecked, as that of a subspace.
+SketchPlan FromProto(const v1::CountSketch& proto);
+
 v1::ExchangePlan ToProto(const ExchangePlan& plan);
 // Also INVALID_ARGUMENT for a plan that ExchangePlan::Validate refuses.
 absl::StatusOr<ExchangePlan> FromProto(const v1::ExchangePlan& proto);

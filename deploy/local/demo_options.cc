@@ -1,8 +1,10 @@
 #include "deploy/local/demo_options.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -55,18 +57,64 @@ absl::Status CheckTogether(const DemoOptions& options) {
 
 constexpr char kSubspace[] = "igc:";
 
+// Takes "value=CODEC" out of the parts; FP32 if it is not there.
+absl::StatusOr<CodecSpec> TakeValue(std::vector<absl::string_view>* parts) {
+  const auto value = std::find_if(parts->begin(), parts->end(),
+                                  [](absl::string_view part) { return absl::StartsWith(part, "value="); });
+  if (value == parts->end()) return CodecSpec::Fp32();
+  TW_ASSIGN_OR_RETURN(const CodecSpec codec, CodecSpec::Parse(absl::StripPrefix(*value, "value=")));
+  parts->erase(value);
+  return codec;
+}
+
 // "d=4096,k=4,epoch=20", and "value=" with the codec of both directions, which is FP32 without.
 absl::StatusOr<ExchangePlan> ParseSubspace(absl::string_view text) {
   std::vector<absl::string_view> parts = absl::StrSplit(text, ',');
-  CodecSpec codec;
-  const auto value =
-      std::find_if(parts.begin(), parts.end(), [](absl::string_view part) { return absl::StartsWith(part, "value="); });
-  if (value != parts.end()) {
-    TW_ASSIGN_OR_RETURN(codec, CodecSpec::Parse(absl::StripPrefix(*value, "value=")));
-    parts.erase(value);
-  }
+  TW_ASSIGN_OR_RETURN(const CodecSpec codec, TakeValue(&parts));
   TW_ASSIGN_OR_RETURN(const SubspacePlan subspace, SubspacePlan::Parse(absl::StrJoin(parts, ",")));
   const ExchangePlan plan{codec, Representation::kDelta, codec, subspace};
+  TW_RETURN_IF_ERROR(plan.Validate());
+  return plan;
+}
+
+constexpr char kTopK[] = "topk:";
+constexpr char kFetchSgd[] = "fetchsgd:";
+
+absl::Status TakeTopKPart(absl::string_view part, CodecSpec* values, ExchangePlan* plan) {
+  if (absl::ConsumePrefix(&part, "value=")) {
+    TW_ASSIGN_OR_RETURN(*values, CodecSpec::Parse(part));
+    return absl::OkStatus();
+  }
+  const bool good = absl::ConsumePrefix(&part, "k=")       ? absl::SimpleAtoi(part, &plan->top_k) && plan->top_k > 0
+                    : absl::ConsumePrefix(&part, "decay=") ? absl::SimpleAtod(part, &plan->error_decay)
+                                                           : false;
+  if (good) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "'", part, "' is no part of top-k; k=NUMBER, decay=0..1 (0: no error feedback) and value=CODEC are"));
+}
+
+// "k=4096", and "decay=", 1 without, and "value=" with the codec of the entries, FP32 without.
+absl::StatusOr<ExchangePlan> ParseTopK(absl::string_view text) {
+  CodecSpec values;
+  ExchangePlan plan = TopKPlan(kDefaultTopK);
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    TW_RETURN_IF_ERROR(TakeTopKPart(part, &values, &plan));
+  }
+  if (values.id == CodecId::kFloatBlocks) {
+    return absl::InvalidArgumentError("value= of top-k is float blocks, but entries are no blocks; use fp32 or s1eXmY");
+  }
+  plan.uplink = CodecSpec::Sparse(values);
+  TW_RETURN_IF_ERROR(plan.Validate());
+  return plan;
+}
+
+// "rows=5,columns=10000,k=4096,momentum=0.9", and "value=" with the codec of the cells, FP32 without.
+absl::StatusOr<ExchangePlan> ParseFetchSgd(absl::string_view text) {
+  std::vector<absl::string_view> parts = absl::StrSplit(text, ',');
+  TW_ASSIGN_OR_RETURN(const CodecSpec codec, TakeValue(&parts));
+  TW_ASSIGN_OR_RETURN(const SketchPlan sketch, SketchPlan::Parse(absl::StrJoin(parts, ",")));
+  ExchangePlan plan = FetchSgdPlan(sketch);
+  plan.uplink = codec;
   TW_RETURN_IF_ERROR(plan.Validate());
   return plan;
 }
@@ -75,6 +123,10 @@ absl::StatusOr<ExchangePlan> ParseSubspace(absl::string_view text) {
 
 absl::StatusOr<ExchangePlan> ParsePlan(const std::string& text) {
   if (text == "omc") return OmcPlan();
+  if (text == "topk") return TopKPlan(kDefaultTopK);
+  if (text == "fetchsgd") return FetchSgdPlan(DefaultSketch());
+  if (absl::StartsWith(text, kTopK)) return ParseTopK(absl::StripPrefix(text, kTopK));
+  if (absl::StartsWith(text, kFetchSgd)) return ParseFetchSgd(absl::StripPrefix(text, kFetchSgd));
   if (absl::StartsWith(text, kSubspace)) return ParseSubspace(absl::StripPrefix(text, kSubspace));
   TW_ASSIGN_OR_RETURN(const CodecSpec codec, CodecSpec::Parse(text));
   const ExchangePlan plan{codec, Representation::kDelta, codec};

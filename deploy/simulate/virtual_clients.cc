@@ -144,6 +144,7 @@ absl::Status VirtualClients::TakeTurn(const Work& work, Worker* worker) {
                       IsEvaluator(client) ? worker->trainer->ForEvaluation() : worker->trainer->ForTraining(client));
   TW_ASSIGN_OR_RETURN(const StateFolder folder, FreshFolder(worker->folder, NameOf(client)));
   TW_RETURN_IF_ERROR(LayOutBasis(work, folder));
+  TW_RETURN_IF_ERROR(LayOutError(work, folder));
   if (work.assignment.subspace.has_value()) bases_[client] = work.assignment.subspace->basis;
   MemoryFederationApi api(server_,
                           {NameOf(client), role, joined_, work.assignment, [this, client] { WaitOnDriver(client); }});
@@ -163,6 +164,16 @@ absl::Status VirtualClients::LayOutBasis(const Work& work, const StateFolder& fo
   const HeldBasis& basis = work.assignment.subspace->basis;
   TW_RETURN_IF_ERROR(MakeDirectories(folder.basis_directory()));
   return server_->parts().models->LinkBasis(basis.epoch, JoinPath(folder.basis_directory(), BasisFileName(basis)));
+}
+
+absl::Status VirtualClients::LayOutError(const Work& work, const StateFolder& folder) const {
+  if (!(joined_.plan.error_decay > 0) || IsEvaluator(work.client)) return absl::OkStatus();
+  const std::string kept = JoinPath(JoinPath(options_.directory, "errors"), NameOf(work.client));
+  TW_RETURN_IF_ERROR(MakeDirectories(kept));
+  std::error_code error;
+  std::filesystem::create_directory_symlink(std::filesystem::absolute(kept), folder.error_directory(), error);
+  if (!error) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("cannot link ", folder.error_directory(), ": ", error.message()));
 }
 
 SessionSummary VirtualClients::RunSession(ClientRole role, const SessionParts& parts, Worker* worker) {

@@ -70,6 +70,8 @@ class VirtualClients {
   // What a client would have on its disk: the basis of its epoch. The server's own file lies in its place, for a turn
   // folds or takes nothing that all others do not come to as well; what a client is sent is fetched and counted.
   absl::Status LayOutBasis(const Work& work, const StateFolder& folder) const;
+  // What earlier updates of the client did not send: a folder that stays, however its turns wander among workers.
+  absl::Status LayOutError(const Work& work, const StateFolder& folder) const;
   absl::Status TakeTurn(const Work& work, Worker* worker);
   SessionSummary RunSession(ClientRole role, const SessionParts& parts, Worker* worker);
   void Fail(const absl::Status& status);

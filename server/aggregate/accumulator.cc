@@ -72,6 +72,19 @@ void Accumulator::AddFloats(uint32_t tensor, uint64_t first, absl::Span<const fl
   });
 }
 
+void Accumulator::AddEntries(uint32_t tensor, absl::Span<const uint64_t> indices, absl::Span<const float> values,
+                             uint64_t weight) {
+  const double scale = std::ldexp(1.0, -fixed_point_.quantum_exponent[tensor]);
+  const auto signed_weight = static_cast<int64_t>(weight);
+  for (size_t i = 0; i < indices.size();) {
+    const uint64_t block = indices[i] / kBlockValues;
+    MutexLock lock(LockOf(tensor, block * kBlockValues));
+    for (; i < indices.size() && indices[i] / kBlockValues == block; ++i) {
+      AddRounded(values.subspan(i, 1), scale, signed_weight, At(tensor, indices[i]));
+    }
+  }
+}
+
 void Accumulator::MaxInts(uint32_t tensor, uint64_t first, absl::Span<const int64_t> values) {
   ForEachBlock(first, values.size(), [&](uint64_t block_first, size_t begin, size_t size) {
     MutexLock lock(LockOf(tensor, block_first));

@@ -32,6 +32,8 @@ class Accumulator : public RoundAggregate {
   // Adds weight * values to a block. The values have passed CheckFloats; 0 < weight <= max_weight. Rounds to the
   // nearest multiple of the quantum, ties to even.
   void AddFloats(uint32_t tensor, uint64_t first, absl::Span<const float> values, uint64_t weight);
+  // The same for values here and there in a tensor; indices ascend.
+  void AddEntries(uint32_t tensor, absl::Span<const uint64_t> indices, absl::Span<const float> values, uint64_t weight);
   // Integer buffers: keeps the maximum.
   void MaxInts(uint32_t tensor, uint64_t first, absl::Span<const int64_t> values);
   // Takes one of max_updates places, before an update's first block: RESOURCE_EXHAUSTED if there is none left,
@@ -49,6 +51,7 @@ class Accumulator : public RoundAggregate {
   uint64_t total_weight() const;
   uint32_t updates() const override;
   const FixedPoint& fixed_point() const { return fixed_point_; }
+  const ModelSpec& spec() const { return spec_; }
   // The weighted mean of a block; exactly 0 where the sum is 0. FAILED_PRECONDITION if no update was counted, or
   // the sums are void.
   absl::Status MeanFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) const;

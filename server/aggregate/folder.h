@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,6 +21,14 @@
 
 namespace thinwire {
 
+// Of an update that is not of the sums' own model: where its tensors belong. With entries (common/codec/sparse_codec.h)
+// tensor 0 is spread over the trainable tensors of the sums.
+struct UpdateForm {
+  std::vector<uint32_t> base_tensors;  // by tensor of the update: the same in R
+  std::vector<uint32_t> sum_tensors;   // ... in the sums
+  uint32_t sketch_rows = 1;            // of a sketch: its squares are the update's, so many times
+};
+
 struct FoldRequest {
   std::string path;  // the spooled payload
   PayloadRef payload;
@@ -29,11 +38,12 @@ struct FoldRequest {
   double max_norm = 0;  // L2 over trainable tensors
   // Where its trainable values belong in the round's sums: in a subspace a client sends one vector of several.
   uint64_t first_coordinate = 0;
-  double clip_norm = 0;  // trainable values of a larger norm are scaled down to it; 0: never
+  double clip_norm = 0;              // trainable values of a larger norm are scaled down to it; 0: never
+  const UpdateForm* form = nullptr;  // null: tensors are those of R and of the sums; must outlive the call
 };
 
 struct FoldReport {
-  double norm = 0;  // of the trainable part, as it came
+  double norm = 0;  // of the trainable part, as it came; of a sketch, what its rows say on average
   bool clipped = false;
 };
 
@@ -60,7 +70,8 @@ struct WrittenVersion {
 
 // Streams old weights and the aggregate of the updates into new files, synced. The bits of a weight stay as they are
 // where its aggregate (and its state) is 0. INVALID_ARGUMENT, naming the tensor, if a result is not finite (nothing
-// durable is harmed: the old version stays); FAILED_PRECONDITION if nothing was added.
+// durable is harmed: the old version stays); FAILED_PRECONDITION if nothing was added. With a sketch the aggregate is
+// of ReducedUpdateSpec, not of `spec`.
 absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const RoundAggregate& aggregate,
                                                const PublishRequest& request);
 

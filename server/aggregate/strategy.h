@@ -3,8 +3,12 @@
 #ifndef THINWIRE_SERVER_AGGREGATE_STRATEGY_H_
 #define THINWIRE_SERVER_AGGREGATE_STRATEGY_H_
 
+#include <cstdint>
+#include <optional>
+
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "common/codec/sketch_plan.h"
 
 namespace thinwire {
 
@@ -15,9 +19,13 @@ struct StrategyOptions {
   double beta1 = 0.9;
   double beta2 = 0.99;
   double epsilon = 1e-3;
+  // FetchSGD (fetch_sgd.h), in place of what `kind` says; the aggregate is then of sketches.
+  std::optional<SketchPlan> sketch = std::nullopt;
+  uint64_t run_seed = 0;  // with a sketch
   absl::Status Validate() const;
   // FP32 values of optimiser state per trainable value: 0, 1 (momentum) or 2 (moments).
   int state_values() const { return kind == Kind::kFedAvg ? 0 : kind == Kind::kFedAvgM ? 1 : 2; }
+  bool has_state() const { return sketch.has_value() || state_values() > 0; }
 };
 
 // Applies one block of a trainable tensor in place: `weights` and the state's blocks advance by `mean`. A zero mean

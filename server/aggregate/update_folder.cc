@@ -1,25 +1,40 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/subspace/trainable_vector.h"
 #include "server/aggregate/folder.h"
 #include "server/aggregate/update_reader.h"
 
 namespace thinwire {
 namespace {
 
+absl::Status AddEntries(const UpdateBlock& block, const TrainableVector& trained, uint64_t weight,
+                        Accumulator* accumulator) {
+  return ForEachRun(trained, block.positions, block.floats,
+                    [&](uint32_t tensor, absl::Span<const uint64_t> indices, absl::Span<const float> values) {
+                      accumulator->AddEntries(tensor, indices, values, weight);
+                      return absl::OkStatus();
+                    });
+}
+
 // The second read. Trainable values are multiplied by `factor`.
-absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, float factor, Accumulator* accumulator) {
+absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, float factor,
+                       const TrainableVector* trained, Accumulator* accumulator) {
   UpdateBlock block;
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
     TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kFrameOnly, &block));
     const Segment& segment = reader.manifest().segments[i];
     const uint64_t first = uint64_t{segment.block} * kBlockValues;
     if (reader.TensorOf(segment).dtype == DataType::kInt64) {
-      accumulator->MaxInts(segment.tensor, first, block.ints);
+      accumulator->MaxInts(reader.SumTensorOf(segment), first, block.ints);
+      continue;
+    }
+    const bool trainable = reader.TensorOf(segment).role == TensorRole::kTrainable;
+    if (factor != 1 && trainable) block.Scale(factor);
+    if (!block.positions.empty()) {
+      TW_RETURN_IF_ERROR(AddEntries(block, *trained, request.weight, accumulator));
     } else {
-      const bool trained = reader.TensorOf(segment).role == TensorRole::kTrainable;
-      if (factor != 1 && trained) block.Scale(factor);
-      accumulator->AddFloats(segment.tensor, first + (trained ? request.first_coordinate : 0), block.floats,
-                             request.weight);
+      accumulator->AddFloats(reader.SumTensorOf(segment), first + (trainable ? request.first_coordinate : 0),
+                             block.floats, request.weight);
     }
   }
   return absl::OkStatus();
@@ -29,9 +44,10 @@ absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, f
 
 absl::StatusOr<FoldReport> FoldUpdate(const ModelSpec& spec, const FoldRequest& request, Accumulator* accumulator) {
   TW_ASSIGN_OR_RETURN(const UpdateReader reader, UpdateReader::Open(spec, request));
-  TW_ASSIGN_OR_RETURN(const FoldReport report, CheckUpdate(reader, request, accumulator->fixed_point()));
+  const TrainableVector trained(accumulator->spec());
+  TW_ASSIGN_OR_RETURN(const FoldReport report, CheckUpdate(reader, request, accumulator->fixed_point(), &trained));
   TW_RETURN_IF_ERROR(accumulator->Admit(request.weight));
-  const absl::Status added = AddValues(reader, request, ClipFactor(request, report), accumulator);
+  const absl::Status added = AddValues(reader, request, ClipFactor(request, report), &trained, accumulator);
   if (!added.ok()) {
     accumulator->Spoil();
     return absl::InternalError(

@@ -1,10 +1,12 @@
 #include "server/aggregate/update_reader.h"
 
 #include <cmath>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/codec/codec.h"
+#include "common/codec/sparse_codec.h"
 #include "server/aggregate/sum_loops.h"
 
 namespace thinwire {
@@ -21,6 +23,30 @@ absl::Status CheckOrigin(const Manifest& manifest, const FoldRequest& request) {
   return absl::OkStatus();
 }
 
+// Entries ascend over all frames of an update, so that none comes twice.
+class EntryOrder {
+ public:
+  absl::Status Check(const std::vector<uint64_t>& positions) {
+    if (last_.has_value() && positions.front() <= *last_) {
+      return absl::InvalidArgumentError(absl::StrCat("an entry at position ", positions.front(),
+                                                     " comes behind one at ", *last_, "; positions must ascend"));
+    }
+    last_ = positions.back();
+    return absl::OkStatus();
+  }
+
+ private:
+  std::optional<uint64_t> last_;
+};
+
+absl::Status CheckEntries(const TrainableVector& trained, const UpdateBlock& block, const FixedPoint& fixed_point,
+                          const std::string& name) {
+  return ForEachRun(trained, block.positions, block.floats,
+                    [&](uint32_t tensor, absl::Span<const uint64_t> indices, absl::Span<const float> values) {
+                      return CheckBounds(fixed_point, tensor, name, indices.front(), values);
+                    });
+}
+
 absl::Status CheckNorm(double norm, double limit) {
   if (norm <= limit) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -33,7 +59,7 @@ absl::StatusOr<UpdateReader> UpdateReader::Open(const ModelSpec& spec, const Fol
   if (request.base == nullptr) return absl::InternalError("a fold needs the payload that the update started from");
   TW_ASSIGN_OR_RETURN(PayloadReader reader, PayloadReader::Open(request.path, request.payload, spec));
   TW_RETURN_IF_ERROR(CheckOrigin(reader.manifest(), request));
-  return UpdateReader(spec, request.base, std::move(reader));
+  return UpdateReader(spec, request, std::move(reader));
 }
 
 absl::Status UpdateReader::Read(size_t index, SegmentCheck check, UpdateBlock* out) const {
@@ -44,6 +70,12 @@ absl::Status UpdateReader::Read(size_t index, SegmentCheck check, UpdateBlock* o
     return InSegment(segment, DecodeIntFrame(out->frame, absl::MakeSpan(out->ints)));
   }
   out->floats.resize(segment.count);
+  out->positions.clear();
+  if (const std::optional<uint64_t> dimension = EntriesDimension(TensorOf(segment)); dimension.has_value()) {
+    out->positions.resize(segment.count);
+    return InSegment(segment, DecodeSparseFrame(out->frame, *dimension, absl::MakeSpan(out->positions),
+                                                absl::MakeSpan(out->floats)));
+  }
   TW_RETURN_IF_ERROR(InSegment(segment, DecodeFrame(out->frame, absl::MakeSpan(out->floats))));
   const bool is_delta = manifest().representation == Representation::kDelta;
   if (is_delta && TensorOf(segment).role == TensorRole::kTrainable) return absl::OkStatus();
@@ -67,26 +99,51 @@ absl::Status UpdateReader::SubtractBase(const Segment& segment, UpdateBlock* out
 
 absl::Status UpdateReader::ReadBase(const Segment& segment, std::vector<float>* out) const {
   out->resize(segment.count);
-  const size_t index = base_->SegmentIndex(segment.tensor, segment.block);
+  const uint32_t tensor = form_ == nullptr ? segment.tensor : form_->base_tensors[segment.tensor];
+  const size_t index = base_->SegmentIndex(tensor, segment.block);
   if (index == PayloadReader::kNoSegment) return absl::InternalError("it lacks a tensor");
   return base_->DecodeFloats(index, absl::MakeSpan(*out));
 }
 
+absl::Status ForEachRun(
+    const TrainableVector& trained, absl::Span<const uint64_t> positions, absl::Span<const float> values,
+    absl::FunctionRef<absl::Status(uint32_t, absl::Span<const uint64_t>, absl::Span<const float>)> visit) {
+  std::vector<uint64_t> indices;
+  for (size_t begin = 0; begin < positions.size();) {
+    size_t end = begin;
+    indices.clear();
+    TW_RETURN_IF_ERROR(trained.ForEachPiece(positions[begin], 1, [&](const TrainableVector::Piece& piece) {
+      const uint64_t start = positions[begin] - piece.first;  // of the tensor
+      const uint64_t stop = start + trained.size_of(piece.tensor);
+      for (; end < positions.size() && positions[end] < stop; ++end) indices.push_back(positions[end] - start);
+      return visit(piece.tensor, indices, values.subspan(begin, end - begin));
+    }));
+    begin = end;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<FoldReport> CheckUpdate(const UpdateReader& reader, const FoldRequest& request,
-                                       const FixedPoint& fixed_point) {
+                                       const FixedPoint& fixed_point, const TrainableVector* trained) {
   double squares = 0;
   UpdateBlock block;
+  EntryOrder order;
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
     TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kHash, &block));
     const Segment& segment = reader.manifest().segments[i];
     const TensorSpec& tensor = reader.TensorOf(segment);
     if (tensor.dtype != DataType::kFloat32) continue;
     const uint64_t first = uint64_t{segment.block} * kBlockValues;
-    TW_RETURN_IF_ERROR(CheckBounds(fixed_point, segment.tensor, tensor.name, first, block.floats));
+    if (block.positions.empty()) {
+      TW_RETURN_IF_ERROR(CheckBounds(fixed_point, reader.SumTensorOf(segment), tensor.name, first, block.floats));
+    } else {
+      TW_RETURN_IF_ERROR(order.Check(block.positions));
+      TW_RETURN_IF_ERROR(CheckEntries(*trained, block, fixed_point, tensor.name));
+    }
     if (tensor.role == TensorRole::kTrainable) squares += SumOfSquares(block.floats);
   }
   FoldReport report;
-  report.norm = std::sqrt(squares);
+  report.norm = std::sqrt(squares / (request.form == nullptr ? 1 : request.form->sketch_rows));
   TW_RETURN_IF_ERROR(CheckNorm(report.norm, request.max_norm));
   report.clipped = request.clip_norm > 0 && report.norm > request.clip_norm;
   return report;

@@ -9,9 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/codec/payload.h"
+#include "common/subspace/trainable_vector.h"
 #include "common/tensor/model_spec.h"
 #include "server/aggregate/fixed_point.h"
 #include "server/aggregate/folder.h"
@@ -24,6 +27,7 @@ struct UpdateBlock {
   std::vector<float> floats;
   std::vector<float> base;
   std::vector<int64_t> ints;
+  std::vector<uint64_t> positions;  // of entries, whose values are `floats`; else empty
 
   // Multiplies the floats. Element by element, so that the result is the same on every machine.
   void Scale(float factor) {
@@ -41,25 +45,38 @@ class UpdateReader {
 
   const Manifest& manifest() const { return reader_.manifest(); }
   const TensorSpec& TensorOf(const Segment& segment) const { return spec_->tensors()[segment.tensor]; }
+  // Where the segment's values belong in the sums, unless they are entries.
+  uint32_t SumTensorOf(const Segment& segment) const {
+    return form_ == nullptr ? segment.tensor : form_->sum_tensors[segment.tensor];
+  }
   size_t SegmentIndex(uint32_t tensor, uint64_t block) const { return reader_.SegmentIndex(tensor, block); }
   // Reads segment `index`. INTERNAL if R cannot be read, which is not the update's fault.
   absl::Status Read(size_t index, SegmentCheck check, UpdateBlock* out) const;
 
  private:
-  UpdateReader(const ModelSpec& spec, const PayloadReader* base, PayloadReader reader)
-      : spec_(&spec), base_(base), reader_(std::move(reader)) {}
+  UpdateReader(const ModelSpec& spec, const FoldRequest& request, PayloadReader reader)
+      : spec_(&spec), base_(request.base), form_(request.form), reader_(std::move(reader)) {}
   absl::Status InSegment(const Segment& segment, const absl::Status& status) const;
   absl::Status SubtractBase(const Segment& segment, UpdateBlock* out) const;
   absl::Status ReadBase(const Segment& segment, std::vector<float>* out) const;
 
   const ModelSpec* spec_;
   const PayloadReader* base_;
+  const UpdateForm* form_;
   PayloadReader reader_;
 };
 
 // Reads everything once: hashes, frames, finite values within the round's bounds, norm. Errors as FoldUpdate.
+// `trained` is whose entries an update of entries has; null if it has none.
 absl::StatusOr<FoldReport> CheckUpdate(const UpdateReader& reader, const FoldRequest& request,
-                                       const FixedPoint& fixed_point);
+                                       const FixedPoint& fixed_point, const TrainableVector* trained = nullptr);
+
+// Calls visit(tensor, indices in the tensor, values) for the runs of entries that lie in one tensor each, until one
+// fails. INVALID_ARGUMENT if positions lie beyond the vector; they ascend.
+absl::Status ForEachRun(
+    const TrainableVector& trained, absl::Span<const uint64_t> positions, absl::Span<const float> values,
+    absl::FunctionRef<absl::Status(uint32_t tensor, absl::Span<const uint64_t> indices, absl::Span<const float> values)>
+        visit);
 
 // What the trainable values of a checked update are multiplied by.
 inline float ClipFactor(const FoldRequest& request, const FoldReport& report) {

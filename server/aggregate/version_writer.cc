@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/tensor/safetensors.h"
+#include "server/aggregate/fetch_sgd.h"
 #include "server/aggregate/folder.h"
 
 namespace thinwire {
@@ -165,6 +166,7 @@ absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const Roun
                                                const PublishRequest& request) {
   if (aggregate.updates() == 0) return absl::FailedPreconditionError("no update has been folded, nothing to publish");
   TW_RETURN_IF_ERROR(request.strategy.Validate());
+  if (request.strategy.sketch.has_value()) return WriteSketchVersion(spec, aggregate, request);
   return VersionWriter(spec, aggregate, request).Run(request);
 }
 

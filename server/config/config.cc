@@ -89,6 +89,8 @@ ServerConfig Assemble(v1::FederationConfig proto, ExchangePlan plan) {
   config.round = MakeRoundOptions(proto);
   config.late = proto.round().late() == v1::LATE_POLICY_REFUSE ? LatePolicy::kRefuse : LatePolicy::kDiscard;
   config.strategy = MakeStrategyOptions(proto.aggregation());
+  config.strategy.sketch = plan.sketch;
+  config.strategy.run_seed = proto.run().seed();
   config.aggregator = MakeAggregatorOptions(proto.aggregation());
   config.heartbeat_interval = DurationOf(proto.client().heartbeat_interval());
   config.lease = DurationOf(proto.client().lease());

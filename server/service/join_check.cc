@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/sketch/update_specs.h"
 #include "common/subspace/coordinates.h"
 #include "common/wire/convert.h"
 #include "server/service/model_difference.h"
@@ -27,6 +28,8 @@ v1::CodecKind KindOf(CodecId id) {
       return v1::CODEC_KIND_INT64;
     case CodecId::kFloatBlocks:
       return v1::CODEC_KIND_FLOAT_BLOCKS;
+    case CodecId::kSparse:
+      return v1::CODEC_KIND_SPARSE;
   }
   return v1::CODEC_KIND_UNSPECIFIED;
 }
@@ -38,6 +41,8 @@ std::vector<v1::CodecKind> NeededCodecs(const ExchangePlan& plan, const ModelSpe
     if (codec.id == CodecId::kFloatBlocks && codec.blocks.weights_only) needed.push_back(v1::CODEC_KIND_FP32);
   }
   if (plan.subspace.has_value()) needed.insert(needed.end(), {v1::CODEC_KIND_FP32, v1::CODEC_KIND_SUBSPACE});
+  if (plan.sketch.has_value()) needed.push_back(v1::CODEC_KIND_SKETCH);
+  if (plan.top_k > 0) needed.push_back(KindOf(plan.uplink.SparseValues().id));
   if (model == nullptr) return needed;
   for (const TensorSpec& tensor : model->tensors()) {
     if (tensor.role != TensorRole::kBuffer) continue;
@@ -129,7 +134,7 @@ JoinVerdict CheckJoin(const v1::JoinRequest& request, const JoinRules& rules) {
                                        "the run's model differs from this client's, ",
                                        FirstDifference(*rules.model, *model), ": start it with the run's model")));
     }
-    if (status = rules.plan.CheckFits(*model); !status.ok()) {
+    if (status = CheckReducedUpdateFits(rules.plan, *model); !status.ok()) {
       return Refuse("wrong model", absl::FailedPreconditionError(absl::StrCat(
                                        "the run's plan does not fit this client's model: ", status.message())));
     }

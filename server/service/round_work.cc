@@ -1,14 +1,29 @@
 #include "server/service/round_work.h"
 
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/sketch/update_specs.h"
 #include "common/subspace/coordinates.h"
 #include "server/aggregate/fixed_point.h"
 #include "server/service/downlink_variant.h"
 
 namespace thinwire {
+
+namespace {
+
+UpdateForm FormOf(const ExchangePlan& plan, const ModelSpec& model) {
+  UpdateForm form;
+  form.base_tensors = form.sum_tensors = TensorsOfReducedUpdate(model);
+  if (!plan.sketch.has_value()) return form;
+  std::iota(form.sum_tensors.begin(), form.sum_tensors.end(), 0u);  // the sums are of what clients send
+  form.sketch_rows = plan.sketch->rows;
+  return form;
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, ModelStore* models,
                                                            const ServerConfig& config) {
@@ -28,7 +43,8 @@ absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, 
     work->columns_ = std::make_unique<UpdateColumns>(*work->spec_, fixed_point, config.aggregator);
     return work;
   }
-  TW_ASSIGN_OR_RETURN(work->accumulator_, Accumulator::Create(*work->spec_, fixed_point));
+  if (SendsReducedUpdates(config.plan)) work->form_ = FormOf(config.plan, *work->spec_);
+  TW_ASSIGN_OR_RETURN(work->accumulator_, Accumulator::Create(*models->sum_spec(), fixed_point));
   return work;
 }
 
@@ -62,6 +78,7 @@ absl::StatusOr<FoldReport> RoundWork::Fold(const UpdateRow& update, const std::s
   request.weight = update.examples;
   request.max_norm = max_norm_;
   request.clip_norm = clip_norm_;
+  if (form_.has_value()) request.form = &*form_;
   if (subspace_.has_value()) {
     request.first_coordinate =
         subspace_->dimension * VectorOfClient(*subspace_, run_seed_, round_, update.assignment.client);

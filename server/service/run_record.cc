@@ -75,7 +75,7 @@ absl::Status RunRecord::Begin(const OpenRound& open, const CoordinatorStatus& st
                       parts_.models->ValueBoundsOf(open.base_version, aggregation.max_update_norm()));
   TW_ASSIGN_OR_RETURN(
       const FixedPoint fixed_point,
-      ChooseFixedPoint(*parts_.models->spec(), bounds, aggregation.max_examples(), parts_.config.round.clients));
+      ChooseFixedPoint(*parts_.models->sum_spec(), bounds, aggregation.max_examples(), parts_.config.round.clients));
   RoundRow row;
   row.round = open.round;
   row.base_version = open.base_version;

@@ -69,6 +69,7 @@ absl::StatusOr<StateDirectory> OpenStateDirectory(const ServerConfig& config, Cl
   options.seed = config.proto.run().seed();
   options.keep_versions = config.proto.storage().keep_versions();
   options.subspace = config.plan.subspace;
+  options.plan = config.plan;
   TW_ASSIGN_OR_RETURN(state.models, ModelStore::Open(options, state.journal.get()));
   LogRecovery(state.models->recovery());
   TW_RETURN_IF_ERROR(AsConfigurationFault(ImportInitialModel(config, state.models.get())));

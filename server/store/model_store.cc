@@ -1,11 +1,13 @@
 #include "server/store/model_store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/sketch/update_specs.h"
 #include "common/tensor/safetensors.h"
 #include "server/aggregate/folder.h"
 #include "server/store/fail_point.h"
@@ -136,7 +138,7 @@ absl::StatusOr<VersionRow> ModelStore::Publish(const PublishVersion& request) {
     return absl::FailedPreconditionError(
         absl::StrCat("version ", request.new_version, " cannot be published, the newest is ", newest));
   }
-  VersionRow row = NewVersionRow(request.new_version, request.strategy.state_values() > 0);
+  VersionRow row = NewVersionRow(request.new_version, request.strategy.has_state());
   row.round = request.round.round;
   const absl::StatusOr<std::optional<BasisRow>> basis = WriteNext(request, base, &row);
   if (!basis.ok()) {
@@ -274,7 +276,13 @@ std::shared_ptr<const StoredPayload> ModelStore::Frozen() const {
 absl::StatusOr<std::vector<double>> ModelStore::ValueBoundsOf(uint64_t version, double max_update_norm) const {
   TW_ASSIGN_OR_RETURN(const VersionRow row, FindRow(version));
   TW_ASSIGN_OR_RETURN(SafetensorsReader weights, SafetensorsReader::Open(files_.Weights(row)));
-  return ValueBounds(weights.spec(), weights, max_update_norm);
+  TW_ASSIGN_OR_RETURN(const std::vector<double> bounds, ValueBounds(weights.spec(), weights, max_update_norm));
+  if (!options_.plan.sketch.has_value()) return bounds;
+  // A row of a sketch is as large as its update, give or take; all rows together are bounded.
+  std::vector<double> of_sums = {max_update_norm * std::sqrt(static_cast<double>(options_.plan.sketch->rows))};
+  const std::vector<uint32_t> tensors = TensorsOfReducedUpdate(weights.spec());
+  for (size_t i = 1; i < tensors.size(); ++i) of_sums.push_back(bounds[tensors[i]]);
+  return of_sums;
 }
 
 absl::StatusOr<File> ModelStore::OpenWeights(uint64_t version) const {

@@ -35,6 +35,7 @@
 #include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/base/mutex.h"
+#include "common/codec/exchange_plan.h"
 #include "common/codec/payload.h"
 #include "common/tensor/block_source.h"
 #include "common/tensor/model_spec.h"
@@ -53,6 +54,7 @@ struct ModelStoreOptions {
   uint32_t keep_versions = 3;  // newest versions kept, at least 1 (with 1 a damaged file has nothing to fall back to)
   uint64_t seed = 0;           // of the run: which row blocks each variant of a version leaves exact
   std::optional<SubspacePlan> subspace = std::nullopt;
+  ExchangePlan plan = Fp32Plan();  // what of an update clients send
 };
 
 // What was found and done when the store opened, for the log. All empty: nothing was amiss.
@@ -87,9 +89,11 @@ class ModelStore {
   // What versions are: the model, or in a subspace its coordinates and buffers. nullptr until there are initial
   // weights.
   std::shared_ptr<const ModelSpec> spec() const;
-  // What is trained, and what clients send. Both are spec() but in a subspace.
+  // What is trained, and what clients send. Both are spec() but in a subspace, or if only a part of an update travels.
   std::shared_ptr<const ModelSpec> model() const;
   std::shared_ptr<const ModelSpec> update_spec() const;
+  // What a round's sums are of: spec(), or what clients send if that is a sketch.
+  std::shared_ptr<const ModelSpec> sum_spec() const;
   std::optional<VersionRow> Latest() const;
 
   // Version 0 from a safetensors file, or from a received FP32 model payload, which also settles `assignment` as
@@ -127,7 +131,8 @@ class ModelStore {
   // nullptr if the model has no frozen tensors, or there is no model yet.
   std::shared_ptr<const StoredPayload> Frozen() const;
 
-  // Largest magnitudes to allow per tensor, for ChooseFixedPoint, from the weights of a version (see ValueBounds).
+  // Largest magnitudes to allow per tensor of sum_spec(), for ChooseFixedPoint, from the weights of a version (see
+  // ValueBounds).
   absl::StatusOr<std::vector<double>> ValueBoundsOf(uint64_t version, double max_update_norm) const;
 
   // Removes all but the newest keep_versions and the pinned ones. Publish has done so already; this is for pins

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/sketch/update_specs.h"
 #include "common/tensor/safetensors.h"
 #include "server/store/model_store.h"
 #include "server/store/rename.h"
@@ -75,8 +76,16 @@ ModelSpec ModelStore::VariantSpec(uint32_t variant) const {
 
 std::shared_ptr<const ModelSpec> ModelStore::update_spec() const {
   const std::shared_ptr<const ModelSpec> trained = model();
-  if (bases_ == nullptr || trained == nullptr) return trained;
+  if (trained == nullptr) return trained;
+  if (SendsReducedUpdates(options_.plan)) {
+    return std::make_shared<const ModelSpec>(ReducedUpdateSpec(options_.plan, *trained));
+  }
+  if (bases_ == nullptr) return trained;
   return std::make_shared<const ModelSpec>(CoordinatesUpdateSpec(*trained, bases_->plan()));
+}
+
+std::shared_ptr<const ModelSpec> ModelStore::sum_spec() const {
+  return options_.plan.sketch.has_value() ? update_spec() : spec();
 }
 
 absl::StatusOr<BasisDelivery> ModelStore::DeliveryTo(uint64_t version, const std::optional<HeldBasis>& held) const {

@@ -8,6 +8,7 @@
 #include "common/base/crc32c.h"
 #include "common/codec/codec.h"
 #include "common/codec/frame.h"
+#include "common/codec/sparse_codec.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace thinwire {
@@ -33,6 +34,25 @@ void CheckFloats(absl::string_view frame, const FrameInfo& info) {
   if (exact) Require(second == values, "and gives the same values");
 }
 
+void CheckSparse(absl::string_view frame, const FrameInfo& info) {
+  constexpr uint64_t kDimension = uint64_t{1} << 40;
+  std::vector<uint64_t> positions(info.count);
+  std::vector<float> values(info.count);
+  if (!DecodeSparseFrame(frame, kDimension, absl::MakeSpan(positions), absl::MakeSpan(values)).ok()) return;
+  for (size_t i = 0; i < positions.size(); ++i) {
+    Require(positions[i] < kDimension && (i == 0 || positions[i] > positions[i - 1]), "decoded positions ascend");
+    Require(std::isfinite(values[i]), "decoded values are finite");
+  }
+  std::string again;
+  Require(EncodeSparseFrame(info.codec, positions, values, info.scale, &again).ok(), "decoded entries encode");
+  Require(again.size() <= frame.size(), "in the best code of positions");
+  std::vector<uint64_t> second(info.count);
+  std::vector<float> unused(info.count);
+  Require(DecodeSparseFrame(again, kDimension, absl::MakeSpan(second), absl::MakeSpan(unused)).ok(),
+          "what was encoded decodes");
+  Require(second == positions, "and gives the same positions");
+}
+
 void CheckFrame(absl::string_view frame) {
   const auto info = ReadFrameInfo(frame);
   std::vector<float> none;
@@ -41,7 +61,9 @@ void CheckFrame(absl::string_view frame) {
     return;
   }
   if (info->count > kMaxCount) return;
-  if (info->codec.id == CodecId::kInt64) {
+  if (info->codec.id == CodecId::kSparse) {
+    CheckSparse(frame, *info);
+  } else if (info->codec.id == CodecId::kInt64) {
     std::vector<int64_t> values(info->count);
     Require(DecodeIntFrame(frame, absl::MakeSpan(values)).ok(), "lawful integer frames decode");
     std::string again;

@@ -54,6 +54,13 @@ TEST(PlanMatrix, EveryAcceptedPlanHasCodecsAndEveryRefusalAReason) {
     if (plan.uplink_representation == Representation::kModel) ExpectAnUnmovedModelComesBackExactly(plan);
   }
   EXPECT_GT(accepted, 20);
+  int reduced = 0;
+  for (const ExchangePlan& plan : ReducedMatrixPlans()) {
+    const absl::Status verdict = plan.Validate();
+    EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();
+    reduced += verdict.ok();
+  }
+  EXPECT_EQ(reduced, 8);
   for (const ExchangePlan& plan : SubspaceMatrixPlans()) {
     const absl::Status verdict = plan.Validate();
     EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();

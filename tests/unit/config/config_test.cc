@@ -102,6 +102,17 @@ TEST(Config, PresetsOfASubspaceAreTheirPlans) {
   EXPECT_EQ(plan_of("PLAN_PRESET_IGC_K"), IgcPlan(IgcK()).Name());
 }
 
+TEST(Config, WhatDoesNotGoWithAPartOfEachUpdateIsNamed) {
+  for (const char* preset : {"PLAN_PRESET_TOPK", "PLAN_PRESET_FETCHSGD"}) {
+    const std::string plan = std::string("plan { preset: ") + preset + " }";
+    EXPECT_TRUE(ParseConfig(WithPlan(plan), "f").ok()) << preset;
+    EXPECT_THAT(ErrorOf(WithPlan(plan + "\naggregation { median {} }")), HasSubstr("wants each value of each update"));
+  }
+  EXPECT_TRUE(ParseConfig(WithPlan("plan { preset: PLAN_PRESET_TOPK }\naggregation { fed_adam {} }"), "f").ok());
+  EXPECT_THAT(ErrorOf(WithPlan("plan { preset: PLAN_PRESET_FETCHSGD }\naggregation { fed_avg_m {} }")),
+              HasSubstr("momentum in the sketch"));
+}
+
 TEST(Config, WhatDoesNotGoWithASubspaceIsNamed) {
   EXPECT_THAT(ErrorOf(WithPlan("plan { preset: PLAN_PRESET_IGC_STATIC }\ntraining { learning_rate: 1 adam {} }")),
               AllOf(HasSubstr("server.textproto:7: training.adam"), HasSubstr("fed_adam")));

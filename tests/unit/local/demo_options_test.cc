@@ -112,5 +112,23 @@ TEST(DemoOptionsTest, APlanOfASubspaceNamesItsPartsInAnyOrder) {
   }
 }
 
+TEST(DemoOptionsTest, PlansOfAPartOfEachUpdateNameTheirPartsInAnyOrder) {
+  EXPECT_EQ(ParsePlan("topk")->Name(), TopKPlan(kDefaultTopK).Name());
+  EXPECT_EQ(ParsePlan("fetchsgd")->Name(), FetchSgdPlan(DefaultSketch()).Name());
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan top_k, ParsePlan("topk:value=s1e3m7,decay=0.5,k=77"));
+  EXPECT_EQ(top_k.top_k, 77u);
+  EXPECT_EQ(top_k.error_decay, 0.5);
+  EXPECT_EQ(top_k.uplink, CodecSpec::Sparse(*CodecSpec::Parse("s1e3m7")));
+  EXPECT_EQ(ParsePlan("topk:k=5,decay=0")->error_decay, 0);
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan sketch, ParsePlan("fetchsgd:k=9,value=s1e5m10,columns=30,rows=3,subtract"));
+  EXPECT_EQ(sketch.sketch, *SketchPlan::Parse("rows=3,columns=30,k=9,subtract"));
+  EXPECT_EQ(sketch.uplink, *CodecSpec::Parse("s1e5m10"));
+  EXPECT_EQ(sketch.downlink, CodecSpec::Fp32());
+  for (const char* text : {"topk:", "topk:k=0", "topk:k=5,decay=2", "topk:k=5,value=s1e3m7/4096", "topk:n=5",
+                           "fetchsgd:", "fetchsgd:k=5", "fetchsgd:columns=5", "fetchsgd:columns=5,k=5,momentum=1"}) {
+    EXPECT_THAT(ParsePlan(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace thinwire

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -95,6 +96,33 @@ TEST_F(SimulatedProcessesTest, ASubspaceGivesTheModelAndTheBytesOfProcesses) {
   EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status));
   EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes());
   EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes());
+}
+
+// Errors of earlier updates go with the client, whichever worker has its turn.
+TEST_F(SimulatedProcessesTest, APartOfEachUpdateGivesTheModelAndTheBytesOfProcesses) {
+  constexpr char kUplink[] =
+      "plan { explicit { downlink { value { fp32 {} } } uplink { representation: "
+      "UPLINK_REPRESENTATION_DELTA value { fp32 {} } ";
+  Sections sections;
+  sections.model = "from_client_seed: 11";
+  const std::pair<const char*, const char*> plans[] = {{"top_k { k: 700 } error_feedback {} } } }\n", "topk:k=700"},
+                                                       {"sketch { rows: 3 columns: 900 k: 200 momentum: 0.5 } } } }\n",
+                                                        "fetchsgd:rows=3,columns=900,k=200,momentum=0.5"}};
+  for (const auto& [uplink, plan] : plans) {
+    TemporaryDirectory folder;
+    Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
+    ASSERT_THAT(cluster.StartServer(Config(4, 4, absl::StrCat(kUplink, uplink), sections)), IsOk());
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_THAT(cluster.StartClient(absl::StrCat("trainer-", i), {"--task=echo", "--echo-parameters=70000"}), IsOk());
+    }
+    ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster.AwaitEnd());
+    const nlohmann::json simulated =
+        SimulatedResult({"--task=echo", "--parameters=70000", "--clients=4", "--clients-per-round=4", "--rounds=4",
+                         absl::StrCat("--plan=", plan), "--learning-rate=0.01"});
+    EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status)) << plan;
+    EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes()) << plan;
+    EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes()) << plan;
+  }
 }
 
 #if THINWIRE_HAS_TORCH

@@ -45,12 +45,17 @@ TEST(Convert, ModelSpecWithAShapeThatOverflowsIsRefused) {
 
 TEST(Convert, PlansSurviveTheRoundTrip) {
   for (const ExchangePlan& plan : {Fp32Plan(), S1E3M7Plan(), OmcPlan(), IgcPlan(IgcStatic()),
-                                   IgcPlan(*SubspacePlan::Parse("d=100,k=3,epoch=7,block=128,normal"))}) {
+                                   IgcPlan(*SubspacePlan::Parse("d=100,k=3,epoch=7,block=128,normal")), TopKPlan(9),
+                                   TopKPlan(9, CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo)),
+                                   FetchSgdPlan(*SketchPlan::Parse("rows=3,columns=9,k=2,momentum=0,subtract"))}) {
     const absl::StatusOr<ExchangePlan> back = FromProto(ToProto(plan));
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(back->Name(), plan.Name());
     EXPECT_TRUE(back->downlink == plan.downlink && back->uplink == plan.uplink);
     EXPECT_EQ(back->subspace, plan.subspace);
+    EXPECT_EQ(back->sketch, plan.sketch);
+    EXPECT_EQ(back->top_k, plan.top_k);
+    EXPECT_EQ(back->error_decay, plan.error_decay);
   }
 }
 

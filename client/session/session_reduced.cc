@@ -1,0 +1,61 @@
+// The part of ClientSession that makes updates of which only a part travels (docs/igc.md).
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/session/client_session.h"
+#include "client/session/reduced_update.h"
+#include "client/session/update_encoder.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+
+Digest ClientSession::RunDigest() const {
+  return Sha256(absl::StrCat(run_.run_name, "\n", run_.run_seed, "\n", run_.plan.Name(), "\n", spec_->id().Hex()));
+}
+
+absl::StatusOr<PayloadRef> ClientSession::EncodeReduced(const Assignment& assignment, BlockSource& trained,
+                                                        const std::string& path) {
+  const bool keeps_error = run_.plan.error_decay > 0;
+  std::optional<BasisFile> error;
+  if (keeps_error) {
+    TW_ASSIGN_OR_RETURN(error, OpenError());
+  }
+  DeltaSource delta(*spec_, &trained, model_.base());
+  UpdateVector update(*spec_, &delta, error, run_.plan.error_decay);
+  TW_ASSIGN_OR_RETURN(const PayloadRef payload, EncodeReducedUpdate(run_.plan, run_.run_seed, *spec_, &update, trained,
+                                                                    model_.base().ref().id, path));
+  if (!keeps_error) return payload;
+  TW_ASSIGN_OR_RETURN(UnsentError unsent, UnsentError::Create(run_.plan, *spec_, payload, path));
+  TW_RETURN_IF_ERROR(error_.Propose(RunDigest(), assignment.id, payload.id, [&](ErrorMemory::Sink sink) {
+    return update.ForEachBlock([&](uint64_t first, absl::Span<float> values) {
+      unsent.Subtract(first, values);
+      return sink(values);
+    });
+  }));
+  return payload;
+}
+
+absl::StatusOr<std::optional<BasisFile>> ClientSession::OpenError() {
+  absl::StatusOr<std::optional<BasisFile>> error = error_.Open(RunDigest(), spec_->count(TensorRole::kTrainable));
+  if (!absl::IsDataLoss(error.status())) return error;
+  parts_.observer->OnTrouble(error.status(), "going on without it");
+  return std::optional<BasisFile>();
+}
+
+StepOutcome ClientSession::SettleError() {
+  const std::optional<ErrorMemory::Proposal> proposal = error_.proposal(RunDigest());
+  if (!proposal.has_value()) return StepOutcome::kDone;
+  bool counts = false;
+  const StepOutcome outcome = steps_.Run(SessionStep::kUpload, [&] {
+    const absl::StatusOr<UpdateStatus> status = parts_.api->UploadStatus(proposal->assignment, proposal->payload);
+    if (absl::IsNotFound(status.status())) return absl::OkStatus();  // the server knows nothing of it
+    if (status.ok()) counts = status->state == UpdateState::kReceived || status->state == UpdateState::kFolded;
+    return status.status();
+  });
+  if (outcome != StepOutcome::kDone) return outcome;
+  const absl::Status settled = error_.Settle(RunDigest(), counts);
+  if (!settled.ok()) parts_.observer->OnTrouble(settled, "going on");
+  return StepOutcome::kDone;
+}
+
+}  // namespace thinwire

@@ -1,0 +1,28 @@
+// What clients send when not all of an update travels, as models that both ends derive from the trained one and the
+// plan, like those of a subspace (common/subspace/coordinates.h).
+#ifndef THINWIRE_COMMON_SKETCH_UPDATE_SPECS_H_
+#define THINWIRE_COMMON_SKETCH_UPDATE_SPECS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/codec/exchange_plan.h"
+#include "common/tensor/model_spec.h"
+
+namespace thinwire {
+
+// `plan` of top-k or a sketch that CheckFits the model: one trainable tensor, of entries (EntriesTensor) or of the
+// table, "thinwire.sketch" [rows, columns], then the model's buffers in their order. Positions count the values of the
+// model's trainable tensors in its order.
+ModelSpec ReducedUpdateSpec(const ExchangePlan& plan, const ModelSpec& model);
+// By tensor of a ReducedUpdateSpec, the model's: of buffers, the same one. The first entry, 0, means nothing.
+std::vector<uint32_t> TensorsOfReducedUpdate(const ModelSpec& model);
+// Whether that is what clients send under `plan`.
+inline bool SendsReducedUpdates(const ExchangePlan& plan) { return plan.top_k > 0 || plan.sketch.has_value(); }
+// INVALID_ARGUMENT if it cannot be made: the model has a buffer of that name.
+absl::Status CheckReducedUpdateFits(const ExchangePlan& plan, const ModelSpec& model);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_COMMON_SKETCH_UPDATE_SPECS_H_
