@@ -32,6 +32,8 @@ ROOMS = {
     'common/subspace': (CORE, ['absl']),
     'common/subspace/kernels': (['common/base', 'common/subspace'], ['absl', 'highway']),
     'common/sketch': (CORE, ['absl']),
+    'common/entropy': (['common/base'], ['absl']),
+    'common/rdu': (CORE + ['common/entropy'], ['absl']),
     'common/wire': (CORE, ['absl', 'protobuf']),
     'common/rpc': (['common/base'], ['absl', 'grpc', 'openssl']),
     'server/round': (['common/base'], ['absl']),

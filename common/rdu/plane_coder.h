@@ -1,0 +1,87 @@
+// One plane of numbers, coded row by row: quantised with step 1 under the rule "least error plus lambda times bits",
+// and context-coded (coefficient_model.h).
+#ifndef THINWIRE_COMMON_RDU_PLANE_CODER_H_
+#define THINWIRE_COMMON_RDU_PLANE_CODER_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/rdu/coded_bits.h"
+#include "common/rdu/coefficient_model.h"
+
+namespace thinwire {
+
+// The number that a coefficient stands for. A little nearer to zero than the coefficient, as what falls into a step is
+// mostly from its lower half.
+inline double Reconstruct(int32_t coefficient) {
+  if (coefficient == 0) return 0;
+  const double magnitude = coefficient < 0 ? -static_cast<double>(coefficient) : static_cast<double>(coefficient);
+  const double shift = magnitude == 1 ? 3.0 / 64 : 1.0 / 64;
+  return coefficient < 0 ? shift - magnitude : magnitude - shift;
+}
+
+// The error, in squared steps, that a bit must save to be spent. At a high rate a uniform quantiser's slope is
+// ln 2 / 6 = 0.116; zeros that cost little ask for more.
+constexpr double kSlope = 0.15;
+
+// What both coders keep of a plane.
+struct PlaneState {
+  explicit PlaneState(size_t column_count);
+  size_t Segments() const { return now.size() - 2; }
+  size_t SegmentEnd(size_t segment) const { return std::min((segment + 1) * kSegmentColumns, columns); }
+  uint32_t Neighbours(size_t segment) const {
+    return (now[segment] != 0 ? 1u : 0u) | (above[segment + 1] != 0 ? 2u : 0u) | (above[segment + 2] != 0 ? 4u : 0u);
+  }
+  void StartRow();
+
+  size_t columns;
+  PlaneContext context;
+  std::vector<uint8_t> now, above;  // whether segment i is not all zero, at i + 1
+};
+
+// Both are for one plane, and must not outlive model and coder. Not thread-safe.
+class PlaneEncoder {
+ public:
+  PlaneEncoder(PlaneKind kind, size_t columns, CoefficientModel* model, RangeEncoder* coder);
+
+  // The next row, in steps. `slope`: kSlope over how much an error of this row weighs. Writes the coefficients chosen.
+  void EncodeRow(const double* row, double slope, int32_t* coefficients);
+  // The stream as far as it is needed for all coefficients that are not zero; `needed` if there were none.
+  RangeEncoder::Mark needed(const RangeEncoder::Mark& before) const { return any_ ? needed_ : before; }
+
+ private:
+  bool WorthCoding(const double* values, size_t count, double slope) const;
+  uint32_t Choose(double magnitude, double slope, size_t j, const CoefficientModel::ZeroPrediction& nonzero);
+  double MagnitudeCost(uint32_t magnitude, size_t j);
+  void EncodeValue(double value, double slope, size_t j, int32_t* coefficient);
+
+  const PlaneKind kind_;
+  CoefficientModel* const model_;
+  RangeEncoder* const coder_;
+  PlaneState state_;
+  bool any_ = false;
+  RangeEncoder::Mark needed_;
+};
+
+class PlaneDecoder {
+ public:
+  PlaneDecoder(PlaneKind kind, size_t columns, CoefficientModel* model, RangeDecoder* coder);
+
+  // The next row. What the stream does not tell is zero.
+  void DecodeRow(int32_t* coefficients);
+
+ private:
+  bool DecodeSegment(size_t first, size_t last, int32_t* coefficients);
+
+  const PlaneKind kind_;
+  CoefficientModel* const model_;
+  RangeDecoder* const coder_;
+  PlaneState state_;
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_COMMON_RDU_PLANE_CODER_H_

@@ -1,0 +1,159 @@
+#include "common/rdu/update_codec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/rdu/tensor_coder.h"
+#include "common/rdu/update_encoder.h"
+
+namespace thinwire {
+namespace {
+
+// More components are not looked for: looking costs time.
+constexpr size_t kSoughtRank = 32;
+
+absl::Status CheckDimensions(absl::Span<const uint64_t> dimensions, size_t size) {
+  uint64_t product = 1;
+  for (const uint64_t dimension : dimensions) {
+    if (dimension != 0 && product > kMaxUpdateValues / dimension)
+      product = kMaxUpdateValues + 1;
+    else
+      product *= dimension;
+  }
+  if (product == size && size <= kMaxUpdateValues) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a tensor of ", size, " values, whose dimensions make ", product,
+                                                 "; both must be the same and at most ", kMaxUpdateValues));
+}
+
+absl::Status CheckFinite(absl::Span<const float> values, size_t tensor) {
+  const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  if (bad == values.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("value ", bad - values.begin(), " of tensor ", tensor,
+                                                 " of an update is ", *bad, "; an update has finite values only"));
+}
+
+struct Matrices {
+  std::vector<MatrixView> views;  // in coding order
+  std::vector<size_t> order;      // which tensor each is
+};
+
+// Of an update, once it is checked.
+absl::StatusOr<Matrices> CheckedMatrices(absl::Span<const UpdateTensor> tensors) {
+  if (tensors.size() > kMaxUpdateTensors) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an update of ", tensors.size(), " tensors; there can be ", kMaxUpdateTensors));
+  }
+  std::vector<uint64_t> sizes;
+  uint64_t total = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    TW_RETURN_IF_ERROR(CheckDimensions(tensors[i].dimensions, tensors[i].values.size()));
+    TW_RETURN_IF_ERROR(CheckFinite(tensors[i].values, i));
+    sizes.push_back(tensors[i].values.size());
+    total += sizes.back();
+  }
+  if (total > kMaxUpdateValues) {
+    return absl::InvalidArgumentError(absl::StrCat("an update of ", total, " values; there can be ", kMaxUpdateValues));
+  }
+  Matrices matrices;
+  matrices.order = CodingOrder(sizes);
+  for (const size_t i : matrices.order) {
+    MatrixView view;
+    static_cast<MatrixShape&>(view) = MatrixShape::Of(tensors[i].dimensions);
+    view.values = tensors[i].values.data();
+    matrices.views.push_back(view);
+  }
+  return matrices;
+}
+
+// No more components than the budget could pay: their entries take a bit and a half each, or are not worth it.
+size_t AffordableRank(const MatrixView& matrix, uint64_t budget_bits) {
+  const uint64_t sides = 3 * (matrix.rows + matrix.columns) / 2;
+  return std::min<size_t>(kSoughtRank, static_cast<size_t>(budget_bits / std::max<uint64_t>(sides, 1)) + 2);
+}
+
+// `ranks` in coding order.
+UpdateReport ReportOf(StepCode step, const Ranks& ranks, const std::vector<size_t>& order) {
+  UpdateReport report;
+  report.step = StepOf(step);
+  report.rank.resize(ranks.size());
+  for (size_t i = 0; i < ranks.size(); ++i) report.rank[order[i]] = ranks[i];
+  return report;
+}
+
+}  // namespace
+
+std::vector<size_t> CodingOrder(absl::Span<const uint64_t> sizes) {
+  std::vector<size_t> order(sizes.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return sizes[a] < sizes[b]; });
+  return order;
+}
+
+absl::StatusOr<std::string> EncodeUpdate(absl::Span<const UpdateTensor> tensors, uint64_t budget_bits,
+                                         UpdateReport* report) {
+  UpdateReport unused;
+  if (report == nullptr) report = &unused;
+  *report = UpdateReport();
+  TW_ASSIGN_OR_RETURN(const Matrices matrices, CheckedMatrices(tensors));
+  const auto budget = static_cast<size_t>(std::min<uint64_t>(budget_bits / 8, kMaxUpdateValues * 8));
+  Ranks max_ranks;
+  for (const MatrixView& matrix : matrices.views) max_ranks.push_back(AffordableRank(matrix, budget_bits));
+  if (budget <= kUpdateHeaderSize) return std::string();
+  const UpdateEncoder encoder(matrices.views, max_ranks);
+  report->finest = encoder.zero();
+  if (encoder.zero()) return std::string();
+  BudgetResult result = EncodeToBudget(encoder, budget, kMaxTrials);
+  *report = ReportOf(result.step, result.ranks, matrices.order);
+  report->trials = result.trials;
+  report->finest = result.finest;
+  return std::move(result.bytes);
+}
+
+absl::StatusOr<std::string> EncodeUpdateAtStep(absl::Span<const UpdateTensor> tensors, double step, size_t max_rank,
+                                               UpdateReport* report) {
+  TW_ASSIGN_OR_RETURN(const Matrices matrices, CheckedMatrices(tensors));
+  const UpdateEncoder encoder(matrices.views, Ranks(matrices.views.size(), max_rank));
+  const StepCode code = std::max(StepCodeOf(step), encoder.finest_step());
+  double bits;
+  const Ranks ranks = encoder.ChooseRanks(code, &bits);
+  if (report != nullptr) *report = ReportOf(code, ranks, matrices.order);
+  return encoder.Encode(code, ranks);
+}
+
+struct UpdateDecoder::State {
+  explicit State(absl::string_view stream) : coder(stream) {}
+
+  double step = 0;
+  UpdateModel model;
+  RangeDecoder coder;
+};
+
+UpdateDecoder::UpdateDecoder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+UpdateDecoder::UpdateDecoder(UpdateDecoder&&) noexcept = default;
+UpdateDecoder& UpdateDecoder::operator=(UpdateDecoder&&) noexcept = default;
+UpdateDecoder::~UpdateDecoder() = default;
+
+absl::StatusOr<UpdateDecoder> UpdateDecoder::Create(absl::string_view bytes) {
+  if (bytes.empty()) return UpdateDecoder(std::make_unique<State>(bytes));
+  TW_ASSIGN_OR_RETURN(const double step, ReadUpdateHeader(bytes));
+  auto state = std::make_unique<State>(bytes.substr(kUpdateHeaderSize));
+  state->step = step;
+  return UpdateDecoder(std::move(state));
+}
+
+absl::Status UpdateDecoder::Next(absl::Span<const uint64_t> dimensions, absl::Span<float> out) {
+  TW_RETURN_IF_ERROR(CheckDimensions(dimensions, out.size()));
+  DecodeTensor(MatrixShape::Of(dimensions), state_->step, &state_->model, &state_->coder, out);
+  return absl::OkStatus();
+}
+
+absl::Status UpdateDecoder::Finish() const {
+  if (state_->coder.all_read()) return absl::OkStatus();
+  return absl::InvalidArgumentError("an update goes on after its last value");
+}
+
+}  // namespace thinwire
