@@ -18,7 +18,7 @@ constexpr int kSumBits = 62;  // of a sum's magnitude: an int64 has 63
 constexpr int kMinBoundExponent = -126;
 constexpr int kMaxBoundExponent = 128;
 constexpr double kBufferGrowth = 16;
-constexpr double kMinBufferBound = 1024;
+constexpr double kMinBufferBound = 65536;
 
 constexpr uint32_t kEncodingVersion = 1;
 constexpr size_t kEncodingHeader = 20;

@@ -71,9 +71,9 @@ TEST(FixedPointTest, DamagedRulesAreRefusedSoThatNothingCanOverflow) {
 TEST(FixedPointTest, BuffersAreBoundedByTheirCurrentValues) {
   ModelState state(TwoTensors());
   ModelStateSource source(state);
-  EXPECT_THAT(ValueBounds(state.spec, source, 256), IsOkAndHolds(std::vector<double>{256, 1024}));
-  state.floats[1] = {-80, 2};
-  EXPECT_THAT(ValueBounds(state.spec, source, 256), IsOkAndHolds(std::vector<double>{256, 1280}));
+  EXPECT_THAT(ValueBounds(state.spec, source, 256), IsOkAndHolds(std::vector<double>{256, 65536}));
+  state.floats[1] = {-8000, 2};
+  EXPECT_THAT(ValueBounds(state.spec, source, 256), IsOkAndHolds(std::vector<double>{256, 128000}));
 }
 
 }  // namespace

@@ -326,7 +326,7 @@ TEST_F(ModelStoreTest, BoundsComeFromTheWeightsOfTheVersion) {
   Import();
   ASSERT_OK_AND_ASSIGN(const std::vector<double> bounds, state_.models->ValueBoundsOf(0, 256));
   EXPECT_EQ(bounds[0], 256);
-  EXPECT_EQ(bounds[1], 1024);
+  EXPECT_EQ(bounds[1], 65536);
 }
 
 TEST_F(ModelStoreTest, LeftoversOfAKilledProcessGo) {
