@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Intrinsic gradient compression: accuracy against bytes, beside FedSGD, FedAvg, local top-k and FetchSGD.
+
+Simulated federations on SST-2 (--sst2), Shakespeare by role (--shakespeare) and CIFAR-10 (--cifar), each a folder as
+docs/text.md and docs/simulate.md have it; what is not given is left out. Each method tries three rates with the first
+seed and runs the best with all. Studies of d, K, E, local steps and bits are made on SST-2. Each finished run is kept
+in out/experiments/igc, so that a broken experiment goes on where it stopped. Tables (markdown, CSV) and plots go to
+docs/results. --quick makes shorter runs of one seed, in a folder of its own.
+"""
+import argparse
+import os
+import subprocess
+import sys
+
+from lib import igc_page, igc_tasks
+from lib.igc_tasks import Task
+from lib.kept_runs import FailedRuns, KeptRuns
+from lib.provenance import TOP
+
+KEPT = os.path.join(TOP, 'out', 'experiments', 'igc')
+
+
+def parse():
+  parser = argparse.ArgumentParser(prog='./run experiment igc', description=__doc__,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+  for name, what in (('sst2', 'train.tsv and dev.tsv of SST-2'), ('shakespeare', 'roles.jsonl'),
+                     ('cifar', "CIFAR-10's binary files")):
+    parser.add_argument(f'--{name}', metavar='DIR', help=f'folder with {what}')
+  parser.add_argument('--seeds', type=int, default=3, help='runs per row, with seeds 1..N (default 3)')
+  parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='runs at a time (default: all cores)')
+  parser.add_argument('--fresh', action='store_true', help='run all again, also what is kept')
+  parser.add_argument('--quick', action='store_true', help='one seed and short runs, in a folder of its own')
+  arguments = parser.parse_args()
+  if arguments.seeds < 1 or arguments.jobs < 1:
+    parser.error('--seeds and --jobs must be at least 1')
+  folders = [folder for folder in (arguments.sst2, arguments.shakespeare, arguments.cifar) if folder]
+  if not folders:
+    parser.error('give at least one of --sst2, --shakespeare and --cifar')
+  for folder in folders:
+    if not os.path.isdir(folder):
+      parser.error(f'there is no folder {folder}')
+  return arguments
+
+
+def tasks(arguments, programs, folder):
+  """(task, methods, studies)"""
+  everywhere = {'clients-per-round': 10, 'momentum': 0}
+  short = {'rounds': 4, 'evaluate-every': 4, 'samples': 2000} if arguments.quick else {}
+  result = []
+  if arguments.sst2:
+    options = {'task': 'text', 'data': arguments.sst2, 'model': 'transformer-xs', 'clients': 40,
+               'partition': 'dirichlet:0.3', 'samples': 20000, 'batch': 16, 'rounds': 28, 'evaluate-every': 4, **everywhere,
+               **short}
+    task = Task('sst2', 'SST-2, labels skewed', options, (0.1, 0.3, 1), (10, 30, 100), programs, folder)
+    studies = igc_tasks.studies(4096, 8)
+    studies['steps'][2].extend(igc_tasks.local_steps(4096, options, 500))
+    result.append((task, methods_of(task, 500, 2000, (5, 800), 4096, 8), studies))
+  if arguments.shakespeare:
+    options = {'task': 'text', 'data': arguments.shakespeare, 'model': 'transformer-xs', 'clients': 100,
+               'partition': 'speaker', 'samples': 20000, 'batch': 8, 'rounds': 28, 'evaluate-every': 4,
+               'test-samples': 1000, **everywhere, **short}
+    task = Task('shakespeare', 'Shakespeare by role, next character', options, (0.1, 0.3, 1), (5, 15, 50), programs,
+                folder)
+    result.append((task, methods_of(task, 200, 500, (5, 200), 1024, 8), {}))
+  if arguments.cifar:
+    options = {'data': arguments.cifar, 'model': 'resnet9-narrow', 'clients': 100, 'partition': 'dirichlet:0.3',
+               'samples': 10000, 'batch': 20, 'rounds': 40, 'evaluate-every': 8, **everywhere, **short}
+    task = Task('cifar', 'CIFAR-10, labels skewed', options, (0.02, 0.05, 0.1), (2, 6, 20), programs, folder)
+    result.append((task, methods_of(task, 100, 2000, (5, 800), 4096, 8), {}))
+  return result
+
+
+def methods_of(task, local, sparse, sketch, dimension, epoch):
+  return igc_tasks.rivals(task.options, local, sparse, sketch) + igc_tasks.subspaces(dimension, epoch, 4)
+
+
+def run_task(task, methods, studies, kept, seeds, jobs):
+  """Rows by run name, and the chosen rate by method and by study's method."""
+  tuning = [task.run(method, rate, 1) for method in methods if not method.tuned_like for rate in task.rates_of(method)]
+  rows = kept.all(tuning, jobs, say)
+  everything = methods + [method for _, _, its in studies.values() for method in its]
+  chosen = {method.name: igc_tasks.best_rate(task, method, methods, rows) for method in everything}
+  runs = [task.run(method, chosen[method.name], seed) for seed in seeds for method in everything]
+  rows.update(kept.all(runs, jobs, say))
+  return rows, chosen
+
+
+def say(row):
+  return f"accuracy {row['accuracy']:.4f}, loss {row['loss']:.3f}"
+
+
+def write(page, task, methods, studies, rows, chosen, seeds):
+  def of(method):
+    its = [rows[task.run(method, chosen[method.name], seed).name] for seed in seeds]
+    page.revisions.update(row['revision'] for row in its)
+    return its
+  igc_page.method_section(page, task, methods, chosen, {method.name: of(method) for method in methods})
+  for name, (title, text, its) in studies.items():
+    igc_page.study_section(page, f'{task.name}_{name}', title, text, task, its, {each.name: of(each) for each in its},
+                           chosen)
+
+
+def main():
+  arguments = parse()
+  built = subprocess.run([os.path.join(TOP, 'run'), 'build', 'dev', 'thinwire-simulate'], cwd=TOP, check=False)
+  if built.returncode != 0:
+    sys.exit(1)
+  folder = KEPT + ('-quick' if arguments.quick else '')
+  seeds = [1] if arguments.quick else list(range(1, arguments.seeds + 1))
+  kept = KeptRuns(os.path.join(folder, 'rows'), arguments.fresh)
+  page = igc_page.Page(folder if arguments.quick else os.path.join(TOP, 'docs', 'results'))
+  for task, methods, studies in tasks(arguments, os.path.join(TOP, 'build', 'dev', 'bin'), folder):
+    rows, chosen = run_task(task, methods, studies, kept, seeds, arguments.jobs)
+    write(page, task, methods, studies, rows, chosen, seeds)
+  path = page.write('./run experiment igc' + (' --quick' if arguments.quick else ''))
+  print(f'written to {os.path.relpath(path)}')
+
+
+if __name__ == '__main__':
+  try:
+    main()
+  except FailedRuns as failure:
+    sys.exit(str(failure))

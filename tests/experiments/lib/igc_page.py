@@ -1,0 +1,111 @@
+"""docs/results/igc.md with its tables as CSV and its plots, made of kept rows."""
+import os
+import statistics
+
+from lib.figures import deviation, markdown, plot, spread, write_csv
+from lib.provenance import machine
+
+HEAD = ['method', 'rates tried', 'rate', 'accuracy', 'loss', 'up MB', 'down MB', 'total MB', 'FedAvg / this', 'front']
+
+PLOT = '''set xlabel "payload up and down, MB"
+set ylabel "accuracy"
+set logscale x
+set grid
+set key outside right
+plot %s
+'''
+
+
+class Page:
+  """Collects sections, and writes each table as CSV and each plot beside the page."""
+
+  def __init__(self, folder):
+    self.folder, self.sections, self.revisions = folder, [], set()
+    os.makedirs(folder, exist_ok=True)
+
+  def add(self, text):
+    self.sections.append(text.strip())
+
+  def table(self, name, head, lines):
+    write_csv(os.path.join(self.folder, f'igc_{name}.csv'), head, lines)
+    self.add(markdown(head, lines) + f'\n\n([as CSV](igc_{name}.csv))')
+
+  def picture(self, name, alternative, script, data):
+    plot(os.path.join(self.folder, f'igc_{name}.png'), script, data)
+    self.add(f'![{alternative}](igc_{name}.png)')
+
+  def write(self, command):
+    head = f'''# Intrinsic gradient compression in figures
+
+Made by `{command}` on {machine()}; the programs are those of {', '.join(sorted(self.revisions))}.
+
+Simulated federations ([simulate.md](../simulate.md)), initial weights drawn from the seed. ± is the standard deviation
+over seeds, which change weights, partition, cohorts and order; the range is in parentheses. Bytes are payloads of all
+trainers in the whole run, with everything in them: headers, indices, first downloads, the upload of initial weights. Of
+the rates tried, all with the first seed, the one with the lowest loss at the end is taken. "front": no other method has
+a higher mean accuracy at the same total or less.'''
+    path = os.path.join(self.folder, 'igc.md')
+    with open(path, 'w', encoding='utf-8') as file:
+      file.write('\n\n'.join([head] + self.sections) + '\n')
+    return path
+
+
+def megabytes(rows, direction):
+  return statistics.mean(row['trainers'][direction]['payload'] for row in rows) / 1e6
+
+
+def total(rows):
+  return megabytes(rows, 'up') + megabytes(rows, 'down')
+
+
+def accuracy(rows):
+  return statistics.mean(row['accuracy'] for row in rows)
+
+
+def on_front(results, name):
+  """Whether no other method is better for as many bytes; results: rows by method."""
+  mine = results[name]
+  return not any(total(rows) <= total(mine) and accuracy(rows) > accuracy(mine)
+                 for other, rows in results.items() if other != name)
+
+
+def lines_of(task, methods, chosen, results, reference):
+  """Rows under HEAD. chosen: rate by method, results: rows by method, reference: rows that ratios are against."""
+  lines = []
+  for method in methods:
+    rows = results[method.name]
+    tried = 'as static' if method.tuned_like else ', '.join(f'{rate:g}' for rate in task.rates_of(method))
+    losses = [row['loss'] for row in rows]
+    lines.append([method.label, tried, f'{chosen[method.name]:g}', spread([row['accuracy'] for row in rows]),
+                  f'{statistics.mean(losses):.3f} ± {deviation(losses):.3f}',
+                  f"{megabytes(rows, 'up'):.2f}", f"{megabytes(rows, 'down'):.2f}", f'{total(rows):.2f}',
+                  f'{total(reference) / total(rows):.1f}', 'yes' if on_front(results, method.name) else ''])
+  return lines
+
+
+def curve(rows):
+  """Mean accuracy over seeds at each evaluation, against the bytes up to it."""
+  return [(statistics.mean(at['payload'] for at in several) / 1e6, statistics.mean(at['accuracy'] for at in several))
+          for several in zip(*(row['seen'] for row in rows))]
+
+
+def method_section(page, task, methods, chosen, results):
+  options = ' '.join(f'--{name} {value}' for name, value in task.options.items() if name != 'data')
+  page.add(f'## {task.label}\n\n`{options}`, and what a method says of its own.')
+  page.table(task.name, HEAD, lines_of(task, methods, chosen, results, results['fedavg']))
+  lines = [f'${method.name} using 1:2 with linespoints title "{method.label}"' for method in methods]
+  page.picture(task.name, f'{task.label}: accuracy against bytes', PLOT % ', \\\n  '.join(lines),
+               {method.name: curve(results[method.name]) for method in methods})
+
+
+def study_section(page, name, title, text, task, studies, rows, chosen):
+  """One table. studies: methods; rows and chosen rates by method's name."""
+  lines = []
+  for method in studies:
+    mine = rows[method.name]
+    lines.append([method.label, f'{chosen[method.name]:g}', spread([row['accuracy'] for row in mine]),
+                  f"{statistics.mean(row['loss'] for row in mine):.3f}", f"{megabytes(mine, 'up'):.2f}",
+                  f"{megabytes(mine, 'down'):.2f}", f"{statistics.mean(row['cpu_seconds'] for row in mine):.0f}"])
+  page.add(f'## {title}\n\n{text} {task.label}.')
+  page.table(name, ['plan', 'rate', 'accuracy', 'loss', 'up MB', 'down MB', 'CPU s'], lines)
+

@@ -1,0 +1,99 @@
+"""Which federations ./run experiment igc runs: tasks, methods and the rates that are tried for each."""
+import dataclasses
+import os
+
+from lib.kept_runs import file_name
+from lib.simulated_run import simulated_run
+
+
+@dataclasses.dataclass
+class Method:
+  """A plan with what belongs to it. `options` go before the task's."""
+  name: str
+  label: str
+  plan: str
+  options: dict = dataclasses.field(default_factory=dict)
+  subspace: bool = False  # which of a task's lists of rates
+  tuned_like: str = ''    # takes the rate that was best for this method, instead of trying all,
+  scale: float = 1        # times this
+
+
+@dataclasses.dataclass
+class Task:
+  """A data set with its federation; `options` are thinwire-simulate's. `rates` are tried for plans of the whole model,
+  `subspace_rates` for those of a subspace."""
+  name: str
+  label: str
+  options: dict
+  rates: tuple
+  subspace_rates: tuple
+  programs: str = ''
+  folder: str = ''
+
+  def run(self, method, rate, seed):
+    settings = {**self.options, **method.options, 'plan': method.plan, 'learning-rate': rate, 'seed': seed}
+    name = file_name(f'{self.name}-{method.name}-{rate}-{seed}')
+    return simulated_run(name, settings, self.programs, os.path.join(self.folder, 'states'))
+
+  def rates_of(self, method):
+    return self.subspace_rates if method.subspace else self.rates
+
+
+def best_rate(task, method, methods, rows):
+  """The one whose first seed ended with the lowest loss; rows by run name."""
+  if method.tuned_like:
+    like = next(other for other in methods if other.name == method.tuned_like)
+    return method.scale * best_rate(task, like, methods, rows)
+  return min(task.rates_of(method), key=lambda rate: rows[task.run(method, rate, 1).name]['loss'])
+
+
+def rivals(options, local, sparse, sketch):
+  """Plans of the whole model, in a federation of `options`. `local`: samples of a client or more, for one step a round;
+  `sketch`: rows, columns."""
+  fewer = {'epochs': 4, 'rounds': options['rounds'] // 4, 'evaluate-every': options['evaluate-every'] // 4}
+  return [
+      Method('fedsgd', 'FedSGD, one step a round', 'fp32', {'batch': local}),
+      Method('fedavg', 'FedAvg', 'fp32'),
+      Method('fedavg4', 'FedAvg, 4 epochs, a quarter of the rounds', 'fp32', fewer),
+      Method('topk', f'local top-k, k = {sparse:,}', f'topk:k={sparse}'),
+      Method('fetchsgd', f'FetchSGD, {sketch[0]} x {sketch[1]:,}, k = {sparse:,}',
+             f'fetchsgd:rows={sketch[0]},columns={sketch[1]},k={sparse}', {'batch': local}),
+  ]
+
+
+def subspaces(dimension, epoch, vectors):
+  """Plans of intrinsic gradient compression."""
+  return [
+      Method('static', f'IGC static, d = {dimension:,}', f'igc:d={dimension}', subspace=True),
+      Method('varying', f'IGC time-varying, E = {epoch}', f'igc:d={dimension},epoch={epoch}', subspace=True),
+      Method('k', f'IGC K = {vectors}', f'igc:d={dimension},k={vectors}', subspace=True),
+      like_static('bits4', 'IGC static, 4 bits', f'igc:d={dimension},value=s1e2m1/64'),
+  ]
+
+
+def like_static(name, label, plan, options=None, scale=1.0):
+  return Method(name, label, plan, options or {}, subspace=True, tuned_like='static', scale=scale)
+
+
+def studies(dimension, epoch):
+  """By name: a title, what it says, and methods that take static's rate."""
+  return {
+      'd': ('d against accuracy', 'The rate goes with 1 / d: the step of a coordinate is the same.', [
+          like_static(f'd{d}', f'd = {d:,}', f'igc:d={d}', scale=dimension / d)
+          for d in (dimension // 16, dimension // 4, dimension, dimension * 4)]),
+      'k_e': ('K and E against accuracy', 'Vectors at once, and versions to an epoch.', [
+          like_static(f'k{k}e{e}', f'K = {k}, ' + (f'E = {e}' if e else 'one epoch'),
+                      f'igc:d={dimension // 4},k={k}' + (f',epoch={e}' if e else ''), scale=4.0)
+          for k, e in ((1, 0), (1, epoch), (1, epoch // 2), (4, 0), (4, epoch), (16, 0))]),
+      'steps': ('Local steps', 'One step of all samples of a client, one epoch, two with half the rounds.', []),
+      'bits': ('Bits of a coordinate', 'Codec of both directions.', [
+          like_static(f'bits_{value}', value, f'igc:d={dimension},value={value}')
+          for value in ('fp32', 's1e3m4/64', 's1e2m1/64', 's1e2m0/64')]),
+  }
+
+
+def local_steps(dimension, options, local):
+  half = {'epochs': 2, 'rounds': options['rounds'] // 2, 'evaluate-every': max(1, options['evaluate-every'] // 2)}
+  return [like_static('one_step', 'one step a round', f'igc:d={dimension}', {'batch': local}),
+          like_static('one_epoch', 'one epoch a round', f'igc:d={dimension}'),
+          like_static('two_epochs', 'two epochs, half the rounds', f'igc:d={dimension}', half)]

@@ -1,0 +1,39 @@
+"""A simulated federation, thinwire-simulate, as a run whose result is kept."""
+import json
+import os
+import shutil
+import subprocess
+
+from lib.kept_runs import Run
+
+
+def simulated_run(name, settings, programs, folder):
+  """`settings` are thinwire-simulate's options. Its state is in folder/name while it runs. The row: its result without
+  options, and `seen`: for each evaluation the payload bytes of trainers up to then, its accuracy and loss."""
+  def work():
+    state = os.path.join(folder, name)
+    shutil.rmtree(state, ignore_errors=True)
+    command = [os.path.join(programs, 'thinwire-simulate'), '--no-sync', '--threads=1', '--format=json',
+               f'--state={state}'] + [f'--{option}={value}' for option, value in settings.items()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False,
+                          env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'})
+    if done.returncode != 0:
+      raise RuntimeError(f'thinwire-simulate ended with code {done.returncode}: {done.stderr.strip()[-600:]}')
+    shutil.rmtree(state)
+    return row_of(json.loads(done.stdout))
+  return Run(name, settings, work)
+
+
+def row_of(result):
+  """What is kept of a result."""
+  if result['state'] != 'COMPLETED':
+    raise RuntimeError(f"the federation ended as {result['state']}: {result['reason']}")
+  seen, total = [], 0
+  for one in result['rounds']:
+    total += one['payload_down'] + one['payload_up']
+    if one.get('accuracy') is not None:
+      seen.append({'round': one['round'], 'payload': total, 'accuracy': one['accuracy'], 'loss': one['eval_loss']})
+  if not seen:
+    raise RuntimeError('the federation ended without an evaluation')
+  return {'accuracy': seen[-1]['accuracy'], 'loss': seen[-1]['loss'], 'seen': seen, 'trainers': result['trainers'],
+          'cpu_seconds': result['cpu_seconds']}

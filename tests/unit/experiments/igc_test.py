@@ -1,0 +1,69 @@
+"""Which rate ./run experiment igc takes, what is on the front, and what its page says."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'experiments'))
+from lib import igc_page, igc_tasks  # noqa: E402  pylint: disable=wrong-import-position
+from lib.simulated_run import row_of  # noqa: E402  pylint: disable=wrong-import-position
+
+OPTIONS = {'rounds': 8, 'evaluate-every': 4}
+
+
+def row(accuracy, loss, up=1e6, down=1e6):
+  return {'accuracy': accuracy, 'loss': loss, 'cpu_seconds': 1, 'revision': 'x',
+          'seen': [{'round': 8, 'payload': up + down, 'accuracy': accuracy, 'loss': loss}],
+          'trainers': {'up': {'payload': up}, 'down': {'payload': down}}}
+
+
+class RatesTest(unittest.TestCase):
+  def setUp(self):
+    self.task = igc_tasks.Task('t', 'T', OPTIONS, (0.1, 1), (10, 100))
+    self.methods = igc_tasks.subspaces(1000, 4, 2)
+    static = self.methods[0]
+    self.rows = {self.task.run(static, 10, 1).name: row(0.9, 0.5), self.task.run(static, 100, 1).name: row(0.8, 0.4)}
+
+  def test_the_lowest_loss_decides(self):
+    self.assertEqual(igc_tasks.best_rate(self.task, self.methods[0], self.methods, self.rows), 100)
+
+  def test_a_method_can_take_another_ones_rate_scaled(self):
+    like = igc_tasks.like_static('d250', '', 'igc:d=250', scale=4)
+    self.assertEqual(igc_tasks.best_rate(self.task, like, self.methods, self.rows), 400)
+
+  def test_what_a_method_says_goes_before_the_task(self):
+    fewer = next(method for method in igc_tasks.rivals(OPTIONS, 5, 7, (3, 9)) if method.name == 'fedavg4')
+    settings = self.task.run(fewer, 0.1, 2).settings
+    self.assertEqual((settings['rounds'], settings['evaluate-every'], settings['epochs']), (2, 1, 4))
+    self.assertEqual((settings['plan'], settings['learning-rate'], settings['seed']), ('fp32', 0.1, 2))
+
+
+class PageTest(unittest.TestCase):
+  def test_the_front_is_what_nothing_beats_for_as_many_bytes(self):
+    results = {'dear': [row(0.9, 0, 5e6)], 'cheap': [row(0.5, 0, 1e3)], 'poor': [row(0.4, 0, 1e6)]}
+    self.assertEqual([igc_page.on_front(results, name) for name in results], [True, True, False])
+
+  def test_a_row_says_rates_accuracy_and_bytes(self):
+    task = igc_tasks.Task('t', 'T', OPTIONS, (0.1, 1), (10, 100))
+    method = igc_tasks.subspaces(1000, 4, 2)[0]
+    dense = [row(0.9, 0.3, 10e6, 30e6)]
+    results = {'static': [row(0.5, 0.7, 1e6, 3e6)], 'fedavg': dense}
+    (line,) = igc_page.lines_of(task, [method], {'static': 10}, results, dense)
+    self.assertEqual(line[1:3], ['10, 100', '10'])
+    self.assertEqual(line[5:], ['1.00', '3.00', '4.00', '10.0', 'yes'])
+
+
+class SimulatedRunTest(unittest.TestCase):
+  RESULT = {'state': 'COMPLETED', 'reason': '', 'cpu_seconds': 2, 'trainers': {}, 'rounds': [
+      {'round': 1, 'payload_down': 10, 'payload_up': 1},
+      {'round': 2, 'payload_down': 20, 'payload_up': 2, 'accuracy': 0.5, 'eval_loss': 0.7}]}
+
+  def test_bytes_add_up_to_each_evaluation(self):
+    self.assertEqual(row_of(self.RESULT)['seen'], [{'round': 2, 'payload': 33, 'accuracy': 0.5, 'loss': 0.7}])
+
+  def test_a_run_that_was_not_completed_is_no_row(self):
+    with self.assertRaisesRegex(RuntimeError, 'FAILED: why'):
+      row_of({**self.RESULT, 'state': 'FAILED', 'reason': 'why'})
+
+
+if __name__ == '__main__':
+  unittest.main()
