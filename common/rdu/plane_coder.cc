@@ -51,11 +51,10 @@ void PlaneEncoder::EncodeRow(const double* row, double slope, int32_t* coefficie
 // Whether coding the larger values saves more error than, at a guess, their bits are worth: what the running mean of
 // the row says a value costs, or what its place costs among the segment's, if that is less. (With the mean alone, rows
 // that were once taken for zero would stay so.)
-bool PlaneEncoder::WorthCoding(const double* values, size_t count, double slope) const {
+bool PlaneEncoder::WorthCoding(const double* values, size_t count, double slope) {
   double largest = 0;
   for (size_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(values[i]));
   if (largest < 0.5) return false;
-  if (largest > 2) return true;
   double gain = 0;
   uint32_t larger = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -68,6 +67,7 @@ bool PlaneEncoder::WorthCoding(const double* values, size_t count, double slope)
   if (larger == 0) return false;
   const double row = 2 + 0.5 * std::max(0.0, 2.0 * kMeanBits - HalfLog(state_.context.row_slow()));
   const double place = 2.5 + 0.5 * (HalfLog(static_cast<uint32_t>(16 * count) / larger) - 8.0);
+  place_ = place + 1;
   return gain > slope * (larger * std::min(row, place));
 }
 
@@ -96,7 +96,7 @@ uint32_t PlaneEncoder::Choose(double magnitude, double slope, size_t j,
   if (nearest > kWeighedMagnitude) return nearest;
   uint32_t best = 0;
   double least = magnitude * magnitude + slope * CostOf(model_->tables(), nonzero.p, false);
-  const double some = CostOf(model_->tables(), nonzero.p, true) + 1;
+  const double some = std::min(CostOf(model_->tables(), nonzero.p, true) + 1, place_);
   for (uint32_t m = std::max(nearest - 1, 1u); m <= nearest; ++m) {
     const double error = magnitude - Reconstruct(static_cast<int32_t>(m));
     const double sum = error * error + slope * (some + MagnitudeCost(m, j));

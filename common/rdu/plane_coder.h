@@ -53,7 +53,7 @@ class PlaneEncoder {
   RangeEncoder::Mark needed(const RangeEncoder::Mark& before) const { return any_ ? needed_ : before; }
 
  private:
-  bool WorthCoding(const double* values, size_t count, double slope) const;
+  bool WorthCoding(const double* values, size_t count, double slope);
   uint32_t Choose(double magnitude, double slope, size_t j, const CoefficientModel::ZeroPrediction& nonzero);
   double MagnitudeCost(uint32_t magnitude, size_t j);
   void EncodeValue(double value, double slope, size_t j, int32_t* coefficient);
@@ -62,6 +62,7 @@ class PlaneEncoder {
   CoefficientModel* const model_;
   RangeEncoder* const coder_;
   PlaneState state_;
+  double place_ = 0;
   bool any_ = false;
   RangeEncoder::Mark needed_;
 };

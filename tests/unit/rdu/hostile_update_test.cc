@@ -32,7 +32,7 @@ TEST(HostileUpdate, HeadersAreCheckedByName) {
 TEST(HostileUpdate, RandomBytesDecodeToFiniteNumbers) {
   RandomStream random(1);
   int decoded = 0;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 800; ++i) {
     std::string bytes(4 + random.Below(60), '\x01');
     for (size_t j = 1; j < bytes.size(); ++j) {
       bytes[j] = static_cast<char>(random.Below(4) == 0 ? (random.Below(2) == 0 ? 0xff : 0) : random.Below(256));
@@ -40,7 +40,7 @@ TEST(HostileUpdate, RandomBytesDecodeToFiniteNumbers) {
     bytes[2] = static_cast<char>(1 + random.Below(253));
     decoded += DecodesToFinite(bytes) ? 1 : 0;
   }
-  EXPECT_GT(decoded, 300);
+  EXPECT_GT(decoded, 80);
 }
 
 TEST(HostileUpdate, DamagedUpdatesDecodeToFiniteNumbers) {
@@ -54,7 +54,7 @@ TEST(HostileUpdate, DamagedUpdatesDecodeToFiniteNumbers) {
   const std::string bytes = *EncodeUpdate(update.Tensors(), 4000, nullptr);
   ASSERT_TRUE(DecodesToFinite(bytes));
   RandomStream random(2);
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 800; ++i) {
     std::string damaged = bytes;
     for (uint64_t flips = 1 + random.Below(3); flips > 0; --flips) {
       damaged[3 + random.Below(damaged.size() - 3)] ^= static_cast<char>(1 << random.Below(8));
