@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/rdu/fast_update.h"
 #include "common/rdu/tensor_coder.h"
 #include "common/rdu/update_encoder.h"
 
@@ -36,37 +38,34 @@ absl::Status CheckFinite(absl::Span<const float> values, size_t tensor) {
                                                  " of an update is ", *bad, "; an update has finite values only"));
 }
 
-struct Matrices {
-  std::vector<MatrixView> views;  // in coding order
-  std::vector<size_t> order;      // which tensor each is
-};
-
-// Of an update, once it is checked.
-absl::StatusOr<Matrices> CheckedMatrices(absl::Span<const UpdateTensor> tensors) {
+// The coding order of an update whose sizes are in order.
+absl::StatusOr<std::vector<size_t>> CheckedOrder(absl::Span<const UpdateTensor> tensors) {
   if (tensors.size() > kMaxUpdateTensors) {
     return absl::InvalidArgumentError(
         absl::StrCat("an update of ", tensors.size(), " tensors; there can be ", kMaxUpdateTensors));
   }
   std::vector<uint64_t> sizes;
   uint64_t total = 0;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    TW_RETURN_IF_ERROR(CheckDimensions(tensors[i].dimensions, tensors[i].values.size()));
-    TW_RETURN_IF_ERROR(CheckFinite(tensors[i].values, i));
-    sizes.push_back(tensors[i].values.size());
+  for (const UpdateTensor& tensor : tensors) {
+    TW_RETURN_IF_ERROR(CheckDimensions(tensor.dimensions, tensor.values.size()));
+    sizes.push_back(tensor.values.size());
     total += sizes.back();
   }
-  if (total > kMaxUpdateValues) {
-    return absl::InvalidArgumentError(absl::StrCat("an update of ", total, " values; there can be ", kMaxUpdateValues));
-  }
-  Matrices matrices;
-  matrices.order = CodingOrder(sizes);
-  for (const size_t i : matrices.order) {
+  if (total <= kMaxUpdateValues) return CodingOrder(sizes);
+  return absl::InvalidArgumentError(absl::StrCat("an update of ", total, " values; there can be ", kMaxUpdateValues));
+}
+
+absl::StatusOr<std::vector<MatrixView>> Matrices(absl::Span<const UpdateTensor> tensors,
+                                                 const std::vector<size_t>& order) {
+  std::vector<MatrixView> views;
+  for (const size_t i : order) {
+    TW_RETURN_IF_ERROR(CheckFinite(tensors[i].values, i));
     MatrixView view;
     static_cast<MatrixShape&>(view) = MatrixShape::Of(tensors[i].dimensions);
     view.values = tensors[i].values.data();
-    matrices.views.push_back(view);
+    views.push_back(view);
   }
-  return matrices;
+  return views;
 }
 
 // No more components than the budget could pay: their entries take a bit and a half each, or are not worth it.
@@ -84,6 +83,33 @@ UpdateReport ReportOf(StepCode step, const Ranks& ranks, const std::vector<size_
   return report;
 }
 
+absl::StatusOr<std::string> EncodeBestUpdate(absl::Span<const UpdateTensor> tensors, const std::vector<size_t>& order,
+                                             size_t budget, UpdateReport* report) {
+  TW_ASSIGN_OR_RETURN(const std::vector<MatrixView> matrices, Matrices(tensors, order));
+  if (budget <= kUpdateHeaderSize) return std::string();
+  Ranks max_ranks;
+  for (const MatrixView& matrix : matrices) max_ranks.push_back(AffordableRank(matrix, 8 * budget));
+  const UpdateEncoder encoder(matrices, max_ranks);
+  report->finest = encoder.zero();
+  if (encoder.zero()) return std::string();
+  BudgetResult result = EncodeToBudget(encoder, budget, kMaxTrials);
+  *report = ReportOf(result.step, result.ranks, order);
+  report->trials = result.trials;
+  report->finest = result.finest;
+  return std::move(result.bytes);
+}
+
+absl::StatusOr<std::string> EncodeFastUpdate(absl::Span<const UpdateTensor> tensors, const std::vector<size_t>& order,
+                                             size_t budget, UpdateReport* report) {
+  std::vector<absl::Span<const float>> values;
+  for (const size_t i : order) values.push_back(tensors[i].values);
+  TW_ASSIGN_OR_RETURN(FastResult result, EncodeFast(values, order, std::max(budget, kUpdateHeaderSize)));
+  *report = ReportOf(result.step, {}, {});
+  report->trials = result.trials;
+  report->finest = result.finest;
+  return std::move(result.bytes);
+}
+
 }  // namespace
 
 std::vector<size_t> CodingOrder(absl::Span<const uint64_t> sizes) {
@@ -94,39 +120,32 @@ std::vector<size_t> CodingOrder(absl::Span<const uint64_t> sizes) {
 }
 
 absl::StatusOr<std::string> EncodeUpdate(absl::Span<const UpdateTensor> tensors, uint64_t budget_bits,
-                                         UpdateReport* report) {
+                                         UpdateReport* report, UpdateProfile profile) {
   UpdateReport unused;
   if (report == nullptr) report = &unused;
   *report = UpdateReport();
-  TW_ASSIGN_OR_RETURN(const Matrices matrices, CheckedMatrices(tensors));
+  TW_ASSIGN_OR_RETURN(const std::vector<size_t> order, CheckedOrder(tensors));
   const auto budget = static_cast<size_t>(std::min<uint64_t>(budget_bits / 8, kMaxUpdateValues * 8));
-  Ranks max_ranks;
-  for (const MatrixView& matrix : matrices.views) max_ranks.push_back(AffordableRank(matrix, budget_bits));
-  if (budget <= kUpdateHeaderSize) return std::string();
-  const UpdateEncoder encoder(matrices.views, max_ranks);
-  report->finest = encoder.zero();
-  if (encoder.zero()) return std::string();
-  BudgetResult result = EncodeToBudget(encoder, budget, kMaxTrials);
-  *report = ReportOf(result.step, result.ranks, matrices.order);
-  report->trials = result.trials;
-  report->finest = result.finest;
-  return std::move(result.bytes);
+  return profile == UpdateProfile::kFast ? EncodeFastUpdate(tensors, order, budget, report)
+                                         : EncodeBestUpdate(tensors, order, budget, report);
 }
 
 absl::StatusOr<std::string> EncodeUpdateAtStep(absl::Span<const UpdateTensor> tensors, double step, size_t max_rank,
                                                UpdateReport* report) {
-  TW_ASSIGN_OR_RETURN(const Matrices matrices, CheckedMatrices(tensors));
-  const UpdateEncoder encoder(matrices.views, Ranks(matrices.views.size(), max_rank));
+  TW_ASSIGN_OR_RETURN(const std::vector<size_t> order, CheckedOrder(tensors));
+  TW_ASSIGN_OR_RETURN(const std::vector<MatrixView> matrices, Matrices(tensors, order));
+  const UpdateEncoder encoder(matrices, Ranks(matrices.size(), max_rank));
   const StepCode code = std::max(StepCodeOf(step), encoder.finest_step());
   double bits;
   const Ranks ranks = encoder.ChooseRanks(code, &bits);
-  if (report != nullptr) *report = ReportOf(code, ranks, matrices.order);
+  if (report != nullptr) *report = ReportOf(code, ranks, order);
   return encoder.Encode(code, ranks);
 }
 
 struct UpdateDecoder::State {
   explicit State(absl::string_view stream) : coder(stream) {}
 
+  std::optional<FastDecoder> fast;  // or else
   double step = 0;
   UpdateModel model;
   RangeDecoder coder;
@@ -139,19 +158,29 @@ UpdateDecoder::~UpdateDecoder() = default;
 
 absl::StatusOr<UpdateDecoder> UpdateDecoder::Create(absl::string_view bytes) {
   if (bytes.empty()) return UpdateDecoder(std::make_unique<State>(bytes));
-  TW_ASSIGN_OR_RETURN(const double step, ReadUpdateHeader(bytes));
-  auto state = std::make_unique<State>(bytes.substr(kUpdateHeaderSize));
-  state->step = step;
+  TW_ASSIGN_OR_RETURN(const UpdateHeader header, ReadUpdateHeader(bytes));
+  const absl::string_view stream = bytes.substr(kUpdateHeaderSize);
+  auto state = std::make_unique<State>(stream);
+  state->step = header.step;
+  if (header.version == kFastVersion) {
+    TW_ASSIGN_OR_RETURN(SparseReader reader, SparseReader::Create(stream));
+    state->fast.emplace(reader, header.step);
+  }
   return UpdateDecoder(std::move(state));
 }
 
 absl::Status UpdateDecoder::Next(absl::Span<const uint64_t> dimensions, absl::Span<float> out) {
   TW_RETURN_IF_ERROR(CheckDimensions(dimensions, out.size()));
+  if (state_->fast) {
+    state_->fast->Next(out);
+    return absl::OkStatus();
+  }
   DecodeTensor(MatrixShape::Of(dimensions), state_->step, &state_->model, &state_->coder, out);
   return absl::OkStatus();
 }
 
 absl::Status UpdateDecoder::Finish() const {
+  if (state_->fast) return state_->fast->Finish();
   if (state_->coder.all_read()) return absl::OkStatus();
   return absl::InvalidArgumentError("an update goes on after its last value");
 }

@@ -38,7 +38,7 @@ Ranks UpdateEncoder::ChooseRanks(StepCode step, double* bits) const {
 
 std::string UpdateEncoder::Encode(StepCode step, const Ranks& ranks) const {
   std::string bytes;
-  AppendUpdateHeader(step, &bytes);
+  AppendUpdateHeader(kBestVersion, step, &bytes);
   UpdateModel model;
   RangeEncoder coder(&bytes);
   RangeEncoder::Mark needed;

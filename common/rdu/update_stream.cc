@@ -7,26 +7,26 @@
 
 namespace thinwire {
 
-absl::StatusOr<double> ReadUpdateHeader(absl::string_view bytes) {
+absl::StatusOr<UpdateHeader> ReadUpdateHeader(absl::string_view bytes) {
   if (bytes.size() <= kUpdateHeaderSize) {
     return absl::InvalidArgumentError(
         absl::StrCat("an update of ", bytes.size(), " bytes: it has none, or more than ", kUpdateHeaderSize));
   }
   const auto version = static_cast<uint8_t>(bytes[0]);
-  if (version != kUpdateVersion) {
-    return absl::UnimplementedError(absl::StrCat("an update of version ", static_cast<int>(version),
-                                                 "; this program knows version ", static_cast<int>(kUpdateVersion)));
+  if (version != kBestVersion && version != kFastVersion) {
+    return absl::UnimplementedError(
+        absl::StrCat("an update of version ", static_cast<int>(version), "; this program knows 1 and 2"));
   }
   const auto code = LoadLittle<StepCode>(bytes.data() + 1);
   if (code < kFinestStep || code > kCoarsestStep) {
     return absl::InvalidArgumentError(
         absl::StrCat("the step of an update is coded ", code, "; there are ", kFinestStep, " to ", kCoarsestStep));
   }
-  return StepOf(code);
+  return UpdateHeader{version, StepOf(code)};
 }
 
-void AppendUpdateHeader(StepCode step, std::string* out) {
-  out->push_back(static_cast<char>(kUpdateVersion));
+void AppendUpdateHeader(uint8_t version, StepCode step, std::string* out) {
+  out->push_back(static_cast<char>(version));
   AppendLittle(step, out);
 }
 

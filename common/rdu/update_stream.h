@@ -1,5 +1,5 @@
 // The header in front of an update's stream, and the steps that it can name.
-//   0     version u8 = 1
+//   0     version u8: 1 best, 2 fast
 //   1-2   step u16: bits 30 to 15 of the step as binary32, so 9 significant bits; a normal number
 //   3-    the stream
 // An update of no bytes stands for zeros.
@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -15,7 +16,7 @@
 
 namespace thinwire {
 
-constexpr uint8_t kUpdateVersion = 1;
+constexpr uint8_t kBestVersion = 1, kFastVersion = 2;
 constexpr size_t kUpdateHeaderSize = 3;
 
 // A step on the wire: 0x0100 (2^-126) to 0xfeff. The next one is 0.2 to 0.4 % larger.
@@ -33,10 +34,14 @@ inline StepCode StepCodeOf(double step) {
   return code;
 }
 
-// The step of an update that is not empty. INVALID_ARGUMENT or UNIMPLEMENTED.
-absl::StatusOr<double> ReadUpdateHeader(absl::string_view bytes);
+struct UpdateHeader {
+  uint8_t version;
+  double step;
+};
+// Of an update that is not empty. INVALID_ARGUMENT or UNIMPLEMENTED.
+absl::StatusOr<UpdateHeader> ReadUpdateHeader(absl::string_view bytes);
 // The first kUpdateHeaderSize bytes.
-void AppendUpdateHeader(StepCode step, std::string* out);
+void AppendUpdateHeader(uint8_t version, StepCode step, std::string* out);
 
 }  // namespace thinwire
 

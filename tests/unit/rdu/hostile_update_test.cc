@@ -22,7 +22,7 @@ bool DecodesToFinite(const std::string& bytes) {
 TEST(HostileUpdate, HeadersAreCheckedByName) {
   EXPECT_EQ(UpdateDecoder::Create(std::string("\x01\x00\x40", 3)).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(UpdateDecoder::Create("\x01").status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(UpdateDecoder::Create("\x02\x01\x40zzz").status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(UpdateDecoder::Create("\x03\x01\x40zzz").status().code(), absl::StatusCode::kUnimplemented);
   const std::string denormal("\x01\x00\x00zz", 5), infinite("\x01\x00\xffzz", 5);
   EXPECT_EQ(UpdateDecoder::Create(denormal).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(UpdateDecoder::Create(infinite).status().code(), absl::StatusCode::kInvalidArgument);
