@@ -31,6 +31,7 @@ ROOMS = {
     'common/codec/kernels': (['common/base', 'common/codec'], ['absl', 'highway']),
     'common/subspace': (CORE, ['absl']),
     'common/subspace/kernels': (['common/base', 'common/subspace'], ['absl', 'highway']),
+    'common/quantize': (SUBSPACE, ['absl']),
     'common/sketch': (CORE, ['absl']),
     'common/entropy': (['common/base'], ['absl']),
     'common/rdu': (CORE + ['common/entropy'], ['absl']),
