@@ -14,39 +14,73 @@ namespace {
 constexpr int kSteps = 3;
 constexpr size_t kLanes = 8;
 constexpr size_t kTile = 512;
+constexpr size_t kBlock = 4;
 
-// out[k * rows + i] = <row i, side k>, each in kLanes running sums.
-TW_TARGET_CLONES void RowDots(const MatrixView& matrix, const double* sides, size_t rank, double* out) {
-  const size_t n = matrix.columns;
+// Room for sides of which kBlock are read at a time.
+std::vector<double> Padded(const std::vector<double>& sides, size_t size) {
+  std::vector<double> padded = sides;
+  padded.resize(sides.size() + (kBlock - 1) * size);
+  return padded;
+}
+
+// sums[b] = <row, sides + b * size> of kBlock sides, each in kLanes running sums. Several at a time, as each sum waits
+// for itself.
+TW_TARGET_CLONES void Dots(const float* row, const double* sides, size_t size, double* sums) {
+  double lanes[kBlock][kLanes] = {};
+  size_t j = 0;
+  for (; j + kLanes <= size; j += kLanes) {
+    for (size_t b = 0; b < kBlock; ++b) {
+      for (size_t l = 0; l < kLanes; ++l) lanes[b][l] += static_cast<double>(row[j + l]) * sides[b * size + j + l];
+    }
+  }
+  for (size_t l = 0; j < size; ++j, ++l) {
+    for (size_t b = 0; b < kBlock; ++b) lanes[b][l] += static_cast<double>(row[j]) * sides[b * size + j];
+  }
+  for (size_t b = 0; b < kBlock; ++b) {
+    sums[b] = 0;
+    for (size_t l = 0; l < kLanes; ++l) sums[b] += lanes[b][l];
+  }
+}
+
+// out[k * rows + i] = <row i, side k>. `sides` has room for a multiple of kBlock.
+void RowDots(const MatrixView& matrix, const double* sides, size_t rank, double* out) {
   for (size_t i = 0; i < matrix.rows; ++i) {
-    const float* row = matrix.values + i * n;
-    for (size_t k = 0; k < rank; ++k) {
-      const double* side = sides + k * n;
-      double lanes[kLanes] = {};
-      size_t j = 0;
-      for (; j + kLanes <= n; j += kLanes) {
-        for (size_t l = 0; l < kLanes; ++l) lanes[l] += static_cast<double>(row[j + l]) * side[j + l];
-      }
-      for (size_t l = 0; j < n; ++j, ++l) lanes[l] += static_cast<double>(row[j]) * side[j];
-      double sum = 0;
-      for (size_t l = 0; l < kLanes; ++l) sum += lanes[l];
-      out[k * matrix.rows + i] = sum;
+    for (size_t k = 0; k < rank; k += kBlock) {
+      double sums[kBlock];
+      Dots(matrix.values + i * matrix.columns, sides + k * matrix.columns, matrix.columns, sums);
+      for (size_t b = 0; b < kBlock && k + b < rank; ++b) out[(k + b) * matrix.rows + i] = sums[b];
     }
   }
 }
 
+// sum[j] += weights[0] * rows[j] + ... of kBlock rows, one after the other.
+TW_TARGET_CLONES void AddRows(const double* weights, const float* rows, size_t stride, size_t size, double* sum) {
+  for (size_t j = 0; j < size; ++j) {
+    double value = sum[j];
+    for (size_t b = 0; b < kBlock; ++b) value += weights[b] * static_cast<double>(rows[b * stride + j]);
+    sum[j] = value;
+  }
+}
+
+TW_TARGET_CLONES void AddRow(double weight, const float* row, size_t size, double* sum) {
+  for (size_t j = 0; j < size; ++j) sum[j] += weight * static_cast<double>(row[j]);
+}
+
 // out[k * columns + j] = sum over rows i, ascending, of weights[k * rows + i] * (row i)[j].
-TW_TARGET_CLONES void RowSums(const MatrixView& matrix, const double* weights, size_t rank, double* out) {
+void RowSums(const MatrixView& matrix, const double* weights, size_t rank, double* out) {
   const size_t n = matrix.columns;
   std::fill(out, out + rank * n, 0.0);
   for (size_t first = 0; first < n; first += kTile) {
-    const size_t last = std::min(first + kTile, n);
-    for (size_t i = 0; i < matrix.rows; ++i) {
-      const float* row = matrix.values + i * n;
+    const size_t size = std::min(kTile, n - first);
+    size_t i = 0;
+    for (; i + kBlock <= matrix.rows; i += kBlock) {
       for (size_t k = 0; k < rank; ++k) {
-        const double weight = weights[k * matrix.rows + i];
-        double* sum = out + k * n;
-        for (size_t j = first; j < last; ++j) sum[j] += weight * static_cast<double>(row[j]);
+        AddRows(weights + k * matrix.rows + i, matrix.values + i * n + first, n, size, out + k * n + first);
+      }
+    }
+    for (; i < matrix.rows; ++i) {
+      for (size_t k = 0; k < rank; ++k) {
+        AddRow(weights[k * matrix.rows + i], matrix.values + i * n + first, size, out + k * n + first);
       }
     }
   }
@@ -71,12 +105,12 @@ TW_TARGET_CLONES double AddSquares(const float* row, std::vector<double>* column
 void ToLong(const MatrixView& matrix, const std::vector<double>& short_side, size_t rank, std::vector<double>* out) {
   out->resize(rank * matrix.long_size());
   matrix.short_rows() ? RowSums(matrix, short_side.data(), rank, out->data())
-                      : RowDots(matrix, short_side.data(), rank, out->data());
+                      : RowDots(matrix, Padded(short_side, matrix.columns).data(), rank, out->data());
 }
 
 void ToShort(const MatrixView& matrix, const std::vector<double>& long_side, size_t rank, std::vector<double>* out) {
   out->resize(rank * matrix.short_size());
-  matrix.short_rows() ? RowDots(matrix, long_side.data(), rank, out->data())
+  matrix.short_rows() ? RowDots(matrix, Padded(long_side, matrix.columns).data(), rank, out->data())
                       : RowSums(matrix, long_side.data(), rank, out->data());
 }
 
@@ -109,10 +143,17 @@ TW_TARGET_CLONES void AddProductRow(const double* weights, const double* sides, 
                                     double* out) {
   for (size_t first = 0; first < columns; first += kTile) {
     const size_t last = std::min(first + kTile, columns);
-    for (size_t k = 0; k < rank; ++k) {
-      const double weight = weights[k];
+    size_t k = 0;
+    for (; k + kBlock <= rank; k += kBlock) {
       const double* side = sides + k * columns;
-      for (size_t j = first; j < last; ++j) out[j] += weight * side[j];
+      for (size_t j = first; j < last; ++j) {
+        double value = out[j];
+        for (size_t b = 0; b < kBlock; ++b) value += weights[k + b] * side[b * columns + j];
+        out[j] = value;
+      }
+    }
+    for (; k < rank; ++k) {
+      for (size_t j = first; j < last; ++j) out[j] += weights[k] * sides[k * columns + j];
     }
   }
 }

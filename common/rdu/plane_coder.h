@@ -25,7 +25,7 @@ inline double Reconstruct(int32_t coefficient) {
 
 // The error, in squared steps, that a bit must save to be spent. At a high rate a uniform quantiser's slope is
 // ln 2 / 6 = 0.116; zeros that cost little ask for more.
-constexpr double kSlope = 0.15;
+constexpr double kSlope = 0.12;
 
 // What both coders keep of a plane.
 struct PlaneState {

@@ -8,18 +8,18 @@
 namespace thinwire {
 namespace {
 
-// By half octaves of variance, from 2^-8: least error + 0.15 bits of a Laplace density with a uniform quantiser whose
+// By half octaves of variance, from 2^-8: least error + 0.12 bits of a Laplace density with a uniform quantiser whose
 // zero is as wide as it pays, integrated numerically; and its bits. Below about 2^-3 densities met in practice have
 // heavier tails, so the bits fall off more slowly here than Laplace's would.
 constexpr int kFirstClass = -16, kClasses = 41;
 constexpr double kLeastSums[kClasses] = {
-    0.003906, 0.005524, 0.007813, 0.01105, 0.01563, 0.0221, 0.03125, 0.0442, 0.06243, 0.08773, 0.1205,
-    0.159,    0.2008,   0.2436,   0.2861,  0.3277,  0.3683, 0.4079,  0.4468, 0.4853,  0.5235,  0.5614,
-    0.5992,   0.637,    0.6748,   0.7125,  0.7502,  0.7879, 0.8256,  0.8633, 0.9009,  0.9386,  0.9762,
-    1.014,    1.051,    1.089,    1.126,   1.164,   1.202,  1.239,   1.277};
-constexpr double kBits[kClasses] = {0.0005, 0.0008, 0.0012, 0.002, 0.004, 0.007, 0.013, 0.023, 0.042, 0.075, 0.141,
-                                    0.338,  0.623,  0.925,  1.257, 1.566, 1.848, 2.145, 2.414, 2.677, 2.935, 3.184,
-                                    3.438,  3.687,  3.938,  4.188, 4.438, 4.688, 4.938, 5.188, 5.439, 5.689, 5.94,
+    0.003906, 0.005524, 0.007813, 0.01105, 0.01563, 0.0221, 0.03125, 0.04418, 0.06221, 0.08596, 0.1147,
+    0.1467,   0.1802,   0.214,    0.2473,  0.28,    0.3119, 0.3433,  0.3742,  0.4049,  0.4354,  0.4657,
+    0.4961,   0.5264,   0.5566,   0.5869,  0.6171,  0.6473, 0.6775,  0.7076,  0.7378,  0.7679,  0.798,
+    0.8281,   0.8582,   0.8882,   0.9183,  0.9483,  0.9784, 1.008,   1.038};
+constexpr double kBits[kClasses] = {0.0005, 0.0008, 0.0012, 0.002, 0.004, 0.008, 0.016, 0.03,  0.06,  0.12,  0.2486,
+                                    0.4784, 0.7555, 1.042,  1.344, 1.619, 1.894, 2.164, 2.428, 2.688, 2.943, 3.19,
+                                    3.438,  3.69,   3.938,  4.188, 4.438, 4.688, 4.938, 5.188, 5.439, 5.689, 5.94,
                                     6.19,   6.44,   6.691,  6.941, 7.191, 7.441, 7.692, 7.942};
 // A class has half an octave more than the one before.
 constexpr double kBitsPerClass = 0.25;
@@ -44,29 +44,6 @@ CostEstimate CostOfClass(int variance) {
   return {kLeastSums[kClasses - 1] + kSlope * more, kBits[kClasses - 1] + more};
 }
 
-// How many energies are in each class.
-class Histogram {
- public:
-  explicit Histogram(const std::vector<double>& energies) {
-    std::vector<int> classes(energies.size());
-    std::transform(energies.begin(), energies.end(), classes.begin(), ClassOf);
-    first_ = *std::min_element(classes.begin(), classes.end());
-    counts_.resize(static_cast<size_t>(*std::max_element(classes.begin(), classes.end()) - first_) + 1);
-    for (const int c : classes) ++counts_[static_cast<size_t>(c - first_)];
-  }
-
-  template <typename Visit>  // visit(class, count)
-  void ForEach(Visit visit) const {
-    for (size_t i = 0; i < counts_.size(); ++i) {
-      if (counts_[i] > 0) visit(first_ + static_cast<int>(i), static_cast<double>(counts_[i]));
-    }
-  }
-
- private:
-  int first_ = 0;
-  std::vector<size_t> counts_;
-};
-
 // How far x is into its class, 0 .. 1.
 double PartOfClass(double x) {
   int exponent;
@@ -74,31 +51,62 @@ double PartOfClass(double x) {
   return mantissa < half ? (mantissa - 0.5) / (half - 0.5) : (mantissa - half) / (1 - half);
 }
 
-// All values whose variances are products of one energy of each side times `scale`. Energies are taken by their class,
-// the scale as it is, so that costs run smoothly with it.
-CostEstimate CostOfProduct(const Histogram& a, const Histogram& b, double scale) {
-  CostEstimate cost;
-  const int scale_class = ClassOf(scale) + 1;  // 1: both energies were rounded down, by half a class on average
-  const double part = PartOfClass(scale);
-  a.ForEach([&](int a_class, double a_count) {
-    b.ForEach([&](int b_class, double b_count) {
-      const CostEstimate low = CostOfClass(a_class + b_class + scale_class);
-      const CostEstimate high = CostOfClass(a_class + b_class + scale_class + 1);
-      const double count = a_count * b_count;
-      cost += {count * (low.sum + part * (high.sum - low.sum)), count * (low.bits + part * (high.bits - low.bits))};
-    });
-  });
-  return cost;
-}
-
-CostEstimate CostOfRow(const Histogram& columns, double scale) {
-  return CostOfProduct(Histogram({1.0}), columns, scale);
-}
-
 double Sum(const std::vector<double>& x) {
   double sum = 0;
   for (const double v : x) sum += v;
   return sum;
+}
+
+// Energies that are 0 are left out: so is what they would cost.
+VarianceCounts CountClasses(const std::vector<double>& energies) {
+  VarianceCounts counts;
+  counts.total = Sum(energies);
+  int last = counts.first;
+  bool any = false;
+  for (const double energy : energies) {
+    if (!(energy > 0)) continue;
+    const int c = ClassOf(energy);
+    counts.first = any ? std::min(counts.first, c) : c;
+    last = any ? std::max(last, c) : c;
+    any = true;
+  }
+  if (!any) return counts;
+  counts.counts.resize(static_cast<size_t>(last - counts.first) + 1);
+  for (const double energy : energies) {
+    if (energy > 0) ++counts.counts[static_cast<size_t>(ClassOf(energy) - counts.first)];
+  }
+  return counts;
+}
+
+// Of all products of one energy of each.
+VarianceCounts Products(const VarianceCounts& a, const VarianceCounts& b) {
+  VarianceCounts counts;
+  counts.total = a.total;
+  if (a.counts.empty() || b.counts.empty()) return counts;
+  counts.first = a.first + b.first;
+  counts.counts.resize(a.counts.size() + b.counts.size() - 1);
+  for (size_t i = 0; i < a.counts.size(); ++i) {
+    for (size_t j = 0; j < b.counts.size(); ++j) counts.counts[i + j] += a.counts[i] * b.counts[j];
+  }
+  return counts;
+}
+
+// Of values whose variances are those times `scale`; `halves` is how many half classes they were rounded down by.
+// The scale is not rounded, so that costs run smoothly with it.
+CostEstimate CostOf(const VarianceCounts& variances, double scale, int halves) {
+  CostEstimate cost;
+  const double part = PartOfClass(scale) + 0.5 * halves;
+  const int first = variances.first + ClassOf(scale) + static_cast<int>(part);
+  const double fraction = part - static_cast<int>(part);
+  CostEstimate low = CostOfClass(first);
+  for (size_t i = 0; i < variances.counts.size(); ++i) {
+    const CostEstimate high = CostOfClass(first + static_cast<int>(i) + 1);
+    const double count = variances.counts[i];
+    cost +=
+        {count * (low.sum + fraction * (high.sum - low.sum)), count * (low.bits + fraction * (high.bits - low.bits))};
+    low = high;
+  }
+  return cost;
 }
 
 // energies[i] -= scale * side[i]^2, at least 0.
@@ -111,33 +119,36 @@ void TakeAway(const double* side, double scale, std::vector<double>* energies) {
 }  // namespace
 
 TensorStatistics::TensorStatistics(const MatrixView& matrix, size_t max_rank) : matrix_(matrix) {
-  SideEnergies(matrix_, &short_energy_, &long_energy_);
-  energy_ = Sum(short_energy_);
+  std::vector<double> short_left, long_left;
+  SideEnergies(matrix_, &short_left, &long_left);
+  energy_ = Sum(short_left);
   for (size_t i = 0; i < matrix_.size(); ++i) {
     absmax_ = std::max(absmax_, static_cast<double>(std::fabs(matrix_.values[i])));
   }
-  if (energy_ > 0) factors_ = LeadingFactors(matrix_, std::min(max_rank, matrix_.max_rank()));
+  if (!(energy_ > 0)) return;
+  factors_ = LeadingFactors(matrix_, std::min(max_rank, matrix_.max_rank()));
+  short_side_ = CountClasses(short_left);
+  long_side_ = CountClasses(long_left);
+  for (size_t rank = 0; rank <= factors_.rank; ++rank) {
+    rest_.push_back(Products(CountClasses(short_left), CountClasses(long_left)));
+    if (rank == factors_.rank) break;
+    TakeAway(factors_.short_side.data() + rank * matrix_.short_size(), factors_.energy[rank], &short_left);
+    TakeAway(factors_.long_side.data() + rank * matrix_.long_size(), 1, &long_left);
+  }
 }
 
 RankChoice TensorStatistics::ChooseRank(double step) const {
   RankChoice best;
   if (!(energy_ > 0) || absmax_ < 0.5 * step) return best;
-  std::vector<double> short_left = short_energy_, long_left = long_energy_;
-  const Histogram short_side(short_energy_), long_side(long_energy_);
-  double left = energy_;
   CostEstimate factors;
   for (size_t rank = 0; rank <= factors_.rank; ++rank) {
     CostEstimate cost = factors;
-    if (left > 0) cost += CostOfProduct(Histogram(short_left), Histogram(long_left), 1 / (left * step * step));
+    if (rest_[rank].total > 0) cost += CostOf(rest_[rank], 1 / (rest_[rank].total * step * step), 2);
     if (rank == 0 || cost.sum < best.cost.sum) best = {rank, cost};
     if (rank == factors_.rank) break;
-    const double energy = factors_.energy[rank];
-    const double scale = energy / (energy_ * step * step);
-    factors += CostOfRow(short_side, scale);
-    factors += CostOfRow(long_side, scale);
-    TakeAway(factors_.short_side.data() + rank * matrix_.short_size(), energy, &short_left);
-    TakeAway(factors_.long_side.data() + rank * matrix_.long_size(), 1, &long_left);
-    left = Sum(short_left);
+    const double scale = factors_.energy[rank] / (energy_ * step * step);
+    factors += CostOf(short_side_, scale, 1);
+    factors += CostOf(long_side_, scale, 1);
   }
   return best;
 }

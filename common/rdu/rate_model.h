@@ -29,6 +29,13 @@ struct RankChoice {
   CostEstimate cost;
 };
 
+// How many values have variances of each class, half an octave wide, up to a common scale.
+struct VarianceCounts {
+  int first = 0;
+  std::vector<double> counts;  // of class first + i
+  double total = 0;            // of the energies that the variances were made of
+};
+
 // What is known of one tensor. Immutable after construction, thread-compatible.
 class TensorStatistics {
  public:
@@ -40,14 +47,15 @@ class TensorStatistics {
   double energy() const { return energy_; }
   double absmax() const { return absmax_; }
 
-  // The rank with the least cost at this step.
+  // The rank with the least cost at this step. Takes no time to speak of.
   RankChoice ChooseRank(double step) const;
 
  private:
   const MatrixView matrix_;
   Factors factors_;
-  std::vector<double> short_energy_, long_energy_;
   double energy_ = 0, absmax_ = 0;
+  VarianceCounts short_side_, long_side_;  // of one component, whose energy is shared out like the matrix's
+  std::vector<VarianceCounts> rest_;       // without the first so many components
 };
 
 }  // namespace thinwire
