@@ -85,7 +85,7 @@ class CoefficientModel {
   static constexpr size_t kZeroContexts = 1024, kSizeContexts = 256, kSignContexts = 64, kSegmentContexts = 64;
   static constexpr size_t kSizeFlags = 16;
   // Rates of mixers and memories of contexts, tuned on updates of a convolutional network.
-  static constexpr int kZeroRate = 4, kSizeRate = 4, kSignRate = 2, kSegmentRate = 4;
+  static constexpr int kZeroRate = 7, kSizeRate = 7, kSignRate = 2, kSegmentRate = 4;
   static constexpr uint32_t kZeroLimit = 255, kSizeLimit = 255, kSignLimit = 255, kSegmentLimit = 255;
 
   static size_t Index(PlaneKind kind, size_t contexts) { return static_cast<size_t>(kind) * contexts; }

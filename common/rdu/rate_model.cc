@@ -24,6 +24,9 @@ constexpr double kBits[kClasses] = {0.0005, 0.0008, 0.0012, 0.002, 0.004, 0.008,
 // A class has half an octave more than the one before.
 constexpr double kBitsPerClass = 0.25;
 
+// Factors turn out dearer than that, as there is less of them to learn from.
+constexpr double kFactorCaution = 1.1;
+
 // floor(2 log2 x), from the bits of x: no logarithm.
 int ClassOf(double x) {
   constexpr int kZeroClass = -4096;
@@ -142,7 +145,7 @@ RankChoice TensorStatistics::ChooseRank(double step) const {
   if (!(energy_ > 0) || absmax_ < 0.5 * step) return best;
   CostEstimate factors;
   for (size_t rank = 0; rank <= factors_.rank; ++rank) {
-    CostEstimate cost = factors;
+    CostEstimate cost = {kFactorCaution * factors.sum, factors.bits};
     if (rest_[rank].total > 0) cost += CostOf(rest_[rank], 1 / (rest_[rank].total * step * step), 2);
     if (rank == 0 || cost.sum < best.cost.sum) best = {rank, cost};
     if (rank == factors_.rank) break;
