@@ -37,9 +37,9 @@ absl::StatusOr<FixedPoint> ChooseFixedPoint(const ModelSpec& spec, const std::ve
                                             uint64_t max_weight, uint32_t max_updates);
 
 // The bounds to hand to ChooseFixedPoint: `max_norm` for trainable tensors (no single value exceeds the norm), and for
-// float buffers 16 times their largest current magnitude, at least 65,536: statistics may grow from their initial 0 and 1
-// to the variance of a first layer's unscaled images within a round, but a bound without need costs the small ones their
-// precision.
+// float buffers 16 times their largest current magnitude, at least 65,536: statistics may grow from their initial 0 and
+// 1 to the variance of a first layer's unscaled images within a round, but a bound without need costs the small ones
+// their precision.
 absl::StatusOr<std::vector<double>> ValueBounds(const ModelSpec& spec, BlockSource& weights, double max_norm);
 
 // INVALID_ARGUMENT, naming tensor, index, value and limit, if a value is not finite or out of the tensor's bound.
