@@ -13,8 +13,10 @@ struct Trial {
   std::string bytes;
 };
 
-// A trial is as wanted if it leaves no more of the budget than kShort, or has no more than kExcess to be cut off.
-constexpr double kShort = 0.002, kExcess = 0.002;
+// A trial is as wanted if it misses the budget by no more than this share; after some trials, by no more than may be
+// left.
+constexpr double kClose = 0.002;
+constexpr int kPatience = 3;
 // What may be left in the end, of the budget or in bytes.
 constexpr double kMostShort = 0.005;
 constexpr size_t kMostBytesShort = 32;
@@ -60,7 +62,8 @@ class BudgetSearch {
     last_ = {step, static_cast<double>(size)};
     (size >= budget_ ? over_ : under_) = std::move(trial);
     const double used = static_cast<double>(size) / static_cast<double>(budget_);
-    return used >= 1 - kShort && used <= 1 + kExcess;
+    const double miss = trials_ <= kPatience ? kClose : kMostShort;
+    return used >= 1 - miss && used <= 1 + miss;
   }
 
   // Close to what was tried, the ranks stay, so that bytes run smoothly with the step.

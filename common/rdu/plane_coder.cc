@@ -97,6 +97,10 @@ uint32_t PlaneEncoder::Choose(double magnitude, double slope, size_t j,
   uint32_t best = 0;
   double least = magnitude * magnitude + slope * CostOf(model_->tables(), nonzero.p, false);
   const double some = std::min(CostOf(model_->tables(), nonzero.p, true) + 1, place_);
+  if (nearest == 1) {  // most are not worth their sign and place alone
+    const double error = magnitude - Reconstruct(1);
+    if (error * error + slope * some >= least) return 0;
+  }
   for (uint32_t m = std::max(nearest - 1, 1u); m <= nearest; ++m) {
     const double error = magnitude - Reconstruct(static_cast<int32_t>(m));
     const double sum = error * error + slope * (some + MagnitudeCost(m, j));

@@ -129,6 +129,10 @@ TensorStatistics::TensorStatistics(const MatrixView& matrix, size_t max_rank) : 
     absmax_ = std::max(absmax_, static_cast<double>(std::fabs(matrix_.values[i])));
   }
   if (!(energy_ > 0)) return;
+  // What a column of one value holds is that value, and says nothing of what to expect.
+  if (matrix_.short_size() == 1) {
+    std::fill(long_left.begin(), long_left.end(), energy_ / static_cast<double>(long_left.size()));
+  }
   factors_ = LeadingFactors(matrix_, std::min(max_rank, matrix_.max_rank()));
   short_side_ = CountClasses(short_left);
   long_side_ = CountClasses(long_left);
