@@ -31,7 +31,11 @@ class BudgetSearch {
 
   BudgetResult Run(int max_trials) {
     int step = StepPredicted(1);
-    for (bool done = false; !done && trials_ < max_trials;) done = Try(step) || !NextStep(&step);
+    for (bool done = false; !done && trials_ < max_trials;) {
+      done = Try(step) || !NextStep(&step);
+      // The last trial must not leave the budget unused, whatever the ones before came to.
+      if (trials_ == max_trials - 1 && !over_) step = finest_;
+    }
     return Take();
   }
 

@@ -50,7 +50,7 @@ void PlaneEncoder::EncodeRow(const double* row, double slope, int32_t* coefficie
 
 // Whether coding the larger values saves more error than, at a guess, their bits are worth: what the running mean of
 // the row says a value costs, or what its place costs among the segment's, if that is less. (With the mean alone, rows
-// that were once taken for zero would stay so.)
+// that were once taken for zero would stay so. For the same reason no value of the segment is let cost much more.)
 bool PlaneEncoder::WorthCoding(const double* values, size_t count, double slope) {
   double largest = 0;
   for (size_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(values[i]));

@@ -49,7 +49,7 @@ class PlaneEncoder {
 
   // The next row, in steps. `slope`: kSlope over how much an error of this row weighs. Writes the coefficients chosen.
   void EncodeRow(const double* row, double slope, int32_t* coefficients);
-  // The stream as far as it is needed for all coefficients that are not zero; `needed` if there were none.
+  // The stream as far as it is needed for all coefficients that are not zero; `before` if there were none.
   RangeEncoder::Mark needed(const RangeEncoder::Mark& before) const { return any_ ? needed_ : before; }
 
  private:
@@ -62,7 +62,7 @@ class PlaneEncoder {
   CoefficientModel* const model_;
   RangeEncoder* const coder_;
   PlaneState state_;
-  double place_ = 0;
+  double place_ = 0;  // bits that a value of this segment is let cost at most: place and sign
   bool any_ = false;
   RangeEncoder::Mark needed_;
 };
