@@ -81,7 +81,10 @@ TEST_F(HostileFrameTest, EveryFlippedBitIsFound) {
 
 TEST_F(HostileFrameTest, UnknownVersionsAndCodecsAreUnimplemented) {
   for (const uint8_t version : {0, 2, 255}) ExpectRefused(With(frame_, 0, version), StatusCode::kUnimplemented);
-  for (const uint8_t codec : {0, 5, 255}) ExpectRefused(With(frame_, 1, codec), StatusCode::kUnimplemented);
+  constexpr auto kNext = static_cast<uint8_t>(static_cast<uint8_t>(kLastCodecId) + 1);
+  for (const uint8_t codec : {uint8_t{0}, kNext, uint8_t{255}}) {
+    ExpectRefused(With(frame_, 1, codec), StatusCode::kUnimplemented);
+  }
 }
 
 TEST_F(HostileFrameTest, FlagsMustBeZero) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -32,6 +33,7 @@ class SimulatedProcessesTest : public FederationTest {
   nlohmann::json SimulatedResult(const std::vector<std::string>& flags) {
     std::vector<std::string> all = {"--seed=11", "--threads=2", "--no-sync", "--state", SimulatedState()};
     all.insert(all.end(), flags.begin(), flags.end());
+    std::filesystem::remove_all(SimulatedState());  // of the run before
     EXPECT_EQ(Simulate(all), 0) << FileTail(Log(), 20);
     const absl::StatusOr<std::string> text = ReadWholeFile(SimulatedState() + "/result.json", 1 << 20);
     EXPECT_THAT(text, IsOk());
