@@ -10,7 +10,7 @@
 //           rate; then bits per parameter for relative error 0.5 to 0.05, on the same hull; then the best setting and
 //           its error at M = 0 at each rate
 //   times   encoding and decoding, in thread time
-// Relative error: the root of the relative distortion at M = 0. Means over updates are geometric.
+// Relative error: |x - y|^2 / |x|^2, the square of the ratio of norms. Means over updates are geometric.
 #include <time.h>
 
 #include <algorithm>
@@ -254,7 +254,7 @@ void PrintRates(const std::vector<std::pair<Family, Points>>& measured, size_t u
         std::vector<double> logs;
         for (size_t u = 0; u < updates; ++u) {
           double log = 0;
-          if (Hull(points, u, e).At(rate, &log)) logs.push_back(kExponents[e] == 0 ? log / 2 : log);
+          if (Hull(points, u, e).At(rate, &log)) logs.push_back(log);
         }
         PrintCell(kExponents[e] == 0 ? " | %.4f" : " | %.1f", logs, updates, kExponents[e] != 0);
       }
@@ -273,7 +273,7 @@ void PrintErrors(const std::vector<std::pair<Family, Points>>& measured, size_t 
       std::vector<double> logs;
       for (size_t u = 0; u < updates; ++u) {
         double rate = 0;
-        if (Hull(points, u, 0).RateFor(2 * std::log(error), &rate)) logs.push_back(std::log(rate));
+        if (Hull(points, u, 0).RateFor(std::log(error), &rate)) logs.push_back(std::log(rate));
       }
       PrintCell(" | %.3f", logs, updates, false);
     }
@@ -295,7 +295,7 @@ void PrintBest(const std::vector<std::pair<Family, Points>>& measured, size_t up
         for (size_t u = 0; u < updates; ++u) {
           for (const Point& point : points[s][u]) {
             if (point.budget != rate) continue;
-            log += std::log(point.distortion[0]) / 2 / static_cast<double>(updates);
+            log += std::log(point.distortion[0]) / static_cast<double>(updates);
             ++found;
           }
         }
