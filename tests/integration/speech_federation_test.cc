@@ -18,6 +18,10 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr int kRounds = 2;
+constexpr char kScalesAndCorrections[] =
+    "plan { explicit { downlink { value { float_blocks { exponent_bits: 3 mantissa_bits: 4 scale: SCALE_RULE_ABSMAX "
+    "scale_group: 64 correction: true weights_only: true partial: 0.1 } } } "
+    "uplink { representation: UPLINK_REPRESENTATION_DELTA value { fp32 {} } } } }\n";
 // Of a matrix in S1E3M7 with a tenth exact, scales and headers included, in its FP32 size (docs/omc.md).
 constexpr double kMatrixShare = 0.415;
 
@@ -60,16 +64,29 @@ class SpeechTest : public FederationTest {
     sections.training = "local_epochs: 1 batch_size: 2 learning_rate: 0.02 sgd { momentum: 0.9 }";
     sections.more = "evaluation { every: 1 }\n";
     TW_RETURN_IF_ERROR(cluster->StartServer(Config(kRounds, 2, kOmc, sections)));
-    const std::vector<std::string> task = {"--task=speech", "--model=conformer-xs",
-                                           "--data=" + recordings_.Path("index.tsv"), "--weights=packed"};
-    for (int i = 0; i < 2; ++i) {
-      std::vector<std::string> flags = task;
-      flags.insert(flags.end(), {"--partition=speaker", absl::StrCat("--shard=", i, "/2")});
-      TW_RETURN_IF_ERROR(cluster->StartClient(absl::StrCat("trainer", i), flags).status());
-    }
-    std::vector<std::string> flags = task;
-    flags.push_back("--role=evaluator");
-    TW_RETURN_IF_ERROR(cluster->StartClient("evaluator", flags).status());
+    for (int i = 0; i < 2; ++i) TW_RETURN_IF_ERROR(StartTrainer(cluster, i, "packed"));
+    TW_RETURN_IF_ERROR(StartRecogniser(cluster, "evaluator", {"--weights=packed", "--role=evaluator"}));
+    return AwaitAll(cluster);
+  }
+  // One round of one trainer that starts from the model at `path` and does not move.
+  absl::StatusOr<v1::Status> StandStill(Cluster* cluster, const std::string& path) {
+    Sections sections;
+    sections.model = absl::StrCat("safetensors: \"", path, "\"");
+    sections.training = "local_epochs: 1 batch_size: 4 learning_rate: 0";
+    TW_RETURN_IF_ERROR(cluster->StartServer(Config(1, 1, kScalesAndCorrections, sections)));
+    TW_RETURN_IF_ERROR(StartTrainer(cluster, 0, "packed:nearest"));
+    return AwaitAll(cluster);
+  }
+
+  absl::Status StartTrainer(Cluster* cluster, int speaker, const std::string& weights) {
+    return StartRecogniser(cluster, absl::StrCat("trainer", speaker),
+                           {"--weights=" + weights, "--partition=speaker", absl::StrCat("--shard=", speaker, "/2")});
+  }
+  absl::Status StartRecogniser(Cluster* cluster, const std::string& id, std::vector<std::string> flags) {
+    flags.insert(flags.end(), {"--task=speech", "--model=conformer-xs", "--data=" + recordings_.Path("index.tsv")});
+    return cluster->StartClient(id, flags).status();
+  }
+  static absl::StatusOr<v1::Status> AwaitAll(Cluster* cluster) {
     TW_ASSIGN_OR_RETURN(const v1::Status status, cluster->AwaitEnd(absl::Seconds(240)));
     TW_RETURN_IF_ERROR(cluster->AwaitClients(absl::Seconds(30)));
     return status;
@@ -89,7 +106,7 @@ absl::StatusOr<double> PayloadLimit(const std::string& model) {
   return share * kMatrixShare + (1 - share);
 }
 
-// One test, since a run costs seconds: a round of everything, and then the same again.
+// One test, since a run costs seconds: rounds of everything, the same again, and one that must change nothing.
 TEST_F(SpeechTest, TwoSpeakersTrainPackedAndADamagedRecordingEndsNothing) {
   ASSERT_OK_AND_ASSIGN(const v1::Status status, Recognise(&cluster_));
   ASSERT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
@@ -125,6 +142,14 @@ TEST_F(SpeechTest, TwoSpeakersTrainPackedAndADamagedRecordingEndsNothing) {
   ASSERT_EQ(second.state(), v1::RUN_STATE_COMPLETED) << second.reason() << again.Logs();
   EXPECT_EQ(ExportedDigest(second), ExportedDigest(status));
   EXPECT_EQ(second.accuracy(), status.accuracy());
+
+  // Scales and corrections that a client could not choose again from the values alone: it holds them as they came.
+  TemporaryDirectory third;
+  Cluster still(third.path(), THINWIRE_BINARY_DIR "/bin");
+  ASSERT_OK_AND_ASSIGN(const v1::Status unmoved, StandStill(&still, status.model_path()));
+  ASSERT_EQ(unmoved.state(), v1::RUN_STATE_COMPLETED) << unmoved.reason() << still.Logs();
+  EXPECT_EQ(unmoved.version(), 1u);
+  EXPECT_EQ(ExportedDigest(unmoved), ExportedDigest(status));
 }
 
 }  // namespace
