@@ -89,18 +89,6 @@ class OmcTest : public ServerFixture {
     std::tie(a_, b_) = ClientsOfDifferentVariants();
   }
 
-  // Of both clients at once: the round opens when both wait.
-  void Await(TestClient* a, TestClient* b, v1::Assignment* work_a, v1::Assignment* work_b) {
-    absl::StatusOr<v1::Assignment> other = absl::InternalError("none");
-    std::thread waiting([&] { other = b->AwaitWork(); });
-    const absl::StatusOr<v1::Assignment> own = a->AwaitWork();
-    waiting.join();
-    ASSERT_THAT(own, IsOk());
-    ASSERT_THAT(other, IsOk());
-    *work_a = *own;
-    *work_b = *other;
-  }
-
   // R of a client, open; its values are in *state.
   PayloadReader Fetch(TestClient* client, const v1::Assignment& work, ModelState* state) {
     const absl::StatusOr<std::string> bytes = client->Download(work.model());
@@ -163,7 +151,7 @@ class OmcTest : public ServerFixture {
     v1::Assignment work_a, work_b;
     absl::StatusOr<v1::Assignment> third = absl::InternalError("none");
     std::thread waiting([&] { third = c.AwaitWork(); });
-    Await(&a, &b, &work_a, &work_b);
+    AwaitBoth(&a, &b, &work_a, &work_b);
     waiting.join();
     ASSERT_THAT(third, IsOk());
     ASSERT_NE(work_a.model().payload_id(), work_b.model().payload_id());
@@ -191,7 +179,7 @@ TEST_F(OmcTest, EachClientsModelHasOtherExactRowBlocks) {
   ASSERT_THAT(a.Join(), IsOk());
   ASSERT_THAT(b.Join(), IsOk());
   v1::Assignment work_a, work_b;
-  Await(&a, &b, &work_a, &work_b);
+  AwaitBoth(&a, &b, &work_a, &work_b);
   ModelState r_a, r_b;
   const PayloadReader base_a = Fetch(&a, work_a, &r_a);
   const PayloadReader base_b = Fetch(&b, work_b, &r_b);
@@ -224,7 +212,7 @@ TEST_F(OmcTest, ClientsThatDoNotMoveLeaveEveryBitOfTheModel) {
     ASSERT_THAT(a.Join(), IsOk());
     ASSERT_THAT(b.Join(), IsOk());
     v1::Assignment work_a, work_b;
-    Await(&a, &b, &work_a, &work_b);
+    AwaitBoth(&a, &b, &work_a, &work_b);
     Send(&a, work_a, plan, 0);
     Send(&b, work_b, plan, 0);
     WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
@@ -243,7 +231,7 @@ TEST_F(OmcTest, AfterARestartInMidRoundVariantsAreTheSameBytes) {
     TestClient a = Client(a_), b = Client(b_);
     ASSERT_THAT(a.Join(), IsOk());
     ASSERT_THAT(b.Join(), IsOk());
-    Await(&a, &b, &work_a, &work_b);
+    AwaitBoth(&a, &b, &work_a, &work_b);
     ASSERT_OK_AND_ASSIGN(model_b, b.Download(work_b.model()));
     Send(&a, work_a, kOmcDownFp32Up, 0.25f);
     WaitFor([](const v1::Status& s) { return s.counters().folded() == 1; });
@@ -296,7 +284,7 @@ TEST_F(OmcTest, AnUpdateThatNamesAnotherClientsVariantIsRefused) {
   ASSERT_THAT(a.Join(), IsOk());
   ASSERT_THAT(b.Join(), IsOk());
   v1::Assignment work_a, work_b;
-  Await(&a, &b, &work_a, &work_b);
+  AwaitBoth(&a, &b, &work_a, &work_b);
   v1::Assignment mixed = work_a;
   *mixed.mutable_model() = work_b.model();
   ASSERT_OK_AND_ASSIGN(const std::string any, a.Download(work_b.model()));

@@ -13,22 +13,7 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
 
-class RestartTest : public ServerFixture {
- protected:
-  // Of both clients at once: a round of two opens when both wait.
-  void AwaitBoth(TestClient* a, TestClient* b, v1::Assignment* work_a, v1::Assignment* work_b) {
-    ASSERT_THAT(a->Join(), IsOk());
-    ASSERT_THAT(b->Join(), IsOk());
-    absl::StatusOr<v1::Assignment> other = absl::InternalError("none");
-    std::thread waiting([&] { other = b->AwaitWork(); });
-    const absl::StatusOr<v1::Assignment> own = a->AwaitWork();
-    waiting.join();
-    ASSERT_THAT(own, IsOk());
-    ASSERT_THAT(other, IsOk());
-    *work_a = *own;
-    *work_b = *other;
-  }
-};
+class RestartTest : public ServerFixture {};
 
 TEST_F(RestartTest, TheSameRoundGoesOnAndNoUpdateIsLostOrCountedTwice) {
   const std::string config = "round { clients: 2 }";
@@ -39,6 +24,8 @@ TEST_F(RestartTest, TheSameRoundGoesOnAndNoUpdateIsLostOrCountedTwice) {
   {
     TestClient a = Client("a");
     TestClient b = Client("b");
+    ASSERT_THAT(a.Join(), IsOk());
+    ASSERT_THAT(b.Join(), IsOk());
     AwaitBoth(&a, &b, &work_a, &work_b);
     ASSERT_THAT(a.Upload(work_a, Encode(FilledState(SmallModel(), 2), work_a)), IsOk());
     WaitFor([](const v1::Status& s) { return s.counters().folded() == 1; });
@@ -75,6 +62,8 @@ TEST_F(RestartTest, AnUpdateWhoseFileIsGoneIsSaidToBeLostAndTheRoundGoesOn) {
   v1::Assignment work_a, work_b;
   {
     TestClient a = Client("a"), b = Client("b");
+    ASSERT_THAT(a.Join(), IsOk());
+    ASSERT_THAT(b.Join(), IsOk());
     AwaitBoth(&a, &b, &work_a, &work_b);
     ASSERT_THAT(a.Upload(work_a, Encode(FilledState(SmallModel(), 2), work_a)), IsOk());
     WaitFor([](const v1::Status& s) { return s.counters().folded() == 1; });

@@ -4,6 +4,7 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
@@ -83,6 +84,17 @@ PayloadBytes ServerFixture::Encode(const ModelState& state, const v1::Assignment
   payload.ref = EncodePayload(state.spec, options, source, path).value();
   payload.bytes = ReadWholeFile(path, payload.ref.total_size).value();
   return payload;
+}
+
+void ServerFixture::AwaitBoth(TestClient* a, TestClient* b, v1::Assignment* work_a, v1::Assignment* work_b) {
+  absl::StatusOr<v1::Assignment> other = absl::InternalError("none");
+  std::thread waiting([&] { other = b->AwaitWork(); });
+  const absl::StatusOr<v1::Assignment> own = a->AwaitWork();
+  waiting.join();
+  ASSERT_TRUE(own.ok()) << own.status();
+  ASSERT_TRUE(other.ok()) << other.status();
+  *work_a = *own;
+  *work_b = *other;
 }
 
 v1::Status ServerFixture::GetStatus() {

@@ -35,6 +35,9 @@ class ServerFixture : public testing::Test {
   PayloadBytes Encode(const ModelState& state, const v1::Assignment& assignment,
                       Representation representation = Representation::kDelta);
 
+  // The work of two clients that have joined, asked for at once: a round of two opens when both wait.
+  static void AwaitBoth(TestClient* a, TestClient* b, v1::Assignment* work_a, v1::Assignment* work_b);
+
   v1::Status GetStatus();
   // Watches until `wanted` is true of the status, or the stream or its deadline ends: then the test fails.
   v1::Status WaitFor(const std::function<bool(const v1::Status&)>& wanted);
