@@ -6,7 +6,8 @@ three quarters of the speakers: the paper's formats and smaller ones, clients by
 of the method does. Images: Fashion-MNIST and CIFAR-10 (--cifar, a folder with its binary files) from scratch, server and
 clients as processes. Each finished run is kept in out/experiments/omc, so that a broken experiment goes on where it
 stopped. Tables (markdown, CSV) and plots go to docs/results. The federations on speech take 89 minutes of
-processor time, Fashion-MNIST 11 minutes of two cores. --quick makes shorter runs of one seed, in a folder of its own.
+processor time, Fashion-MNIST 11 minutes of two cores, CIFAR-10 67 minutes of processor time. --quick makes shorter
+runs of one seed, in a folder of its own.
 """
 import argparse
 import os
