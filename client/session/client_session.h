@@ -145,6 +145,7 @@ class ClientSession {
   std::optional<ModelSpec> spec_;  // of the run's model
   std::string last_assignment_;
   std::string finished_;  // assignment delivered or failed last
+  int given_again_ = 0;   // how often since
   bool awaiting_ = false;
   bool joined_ = false;
   std::atomic<bool> join_again_{false};  // the heartbeat found the server without memory of this client

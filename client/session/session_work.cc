@@ -11,6 +11,8 @@ namespace thinwire {
 namespace {
 
 constexpr size_t kMaxReason = 1000;
+// How often a server may give a finished assignment before it is done again.
+constexpr int kTakingNote = 3;
 
 std::string Describe(const Assignment& assignment) {
   std::string text = absl::StrCat("round ", assignment.round, ", version ", assignment.version);
@@ -29,8 +31,9 @@ void ClientSession::Work(const Assignment& assignment) {
     steps_.NoteNewWork();
     steps_.NoteProgress();
   }
-  if (assignment.id == finished_) {
-    // A server that has not taken note yet: working on it twice would only be discarded.
+  if (assignment.id == finished_ && ++given_again_ <= kTakingNote) {
+    // A server that has not taken note yet: working on it twice would only be discarded. One that goes on giving it has
+    // lost what it was told, with the end of its journal.
     parts_.observer->OnTrouble(absl::AlreadyExistsError(absl::StrCat("assignment ", assignment.id, " is finished")),
                                "waiting for another one");
     if (!steps_.WaitWithin(run_.retry)) EndBy(StepOutcome::kStopped);
@@ -233,6 +236,7 @@ void ClientSession::Evaluate(const Assignment& assignment) {
 void ClientSession::Finish(const Assignment& assignment, bool delivered) {
   steps_.NoteProgress();
   finished_ = assignment.id;
+  given_again_ = 0;
   if (assignment.kind == AssignmentKind::kInitialize) return;
   ++(delivered ? summary_.delivered : summary_.failed);
 }

@@ -167,6 +167,15 @@ TEST_F(ClientSessionTest, LeavesAfterTheRoundsItWasGiven) {
   EXPECT_EQ(api.calls.back(), "Leave");
 }
 
+TEST_F(ClientSessionTest, AFinishedAssignmentIsDoneAgainForAServerThatGoesOnGivingIt) {
+  const Assignment assignment = MakeAssignment("a1");
+  api.answers = {assignment, assignment, assignment, assignment};  // a server that is slow to take note
+  EXPECT_EQ(RunSession().delivered, 1u);
+  EXPECT_EQ(observer.troubles.size(), 3u);
+  api.answers = {assignment, assignment, assignment, assignment, assignment};  // one that has lost what it was told
+  EXPECT_EQ(RunSession().delivered, 2u);
+}
+
 TEST_F(ClientSessionTest, CountsPayloadBytesInBothDirections) {
   const Assignment assignment = MakeAssignment("a1");
   api.answers = {assignment};
