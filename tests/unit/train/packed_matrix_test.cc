@@ -167,7 +167,7 @@ TEST(PackedMatrix, StochasticRoundingDependsOnTheKeyAlone) {
                         {values.begin() + PackedMatrix::kBlock, values.end()}));
 }
 
-// PAPERS.md's finding: the correction mends truncation and does nothing for rounding to nearest.
+// What was found on real weights: the correction mends truncation and does nothing for rounding to nearest.
 TEST(PackedMatrix, TheCorrectionMendsTruncation) {
   const std::vector<float> weights = Weights(40'960);
   const auto error = [&](const PackedFormat& format) {
