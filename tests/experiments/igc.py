@@ -15,6 +15,7 @@ import sys
 from lib import igc_page, igc_tasks
 from lib.igc_tasks import Task
 from lib.kept_runs import FailedRuns, KeptRuns
+from lib.page import Page
 from lib.provenance import TOP
 
 KEPT = os.path.join(TOP, 'out', 'experiments', 'igc')
@@ -92,7 +93,7 @@ def say(row):
 def write(page, task, methods, studies, rows, chosen, seeds):
   def of(method):
     its = [rows[task.run(method, chosen[method.name], seed).name] for seed in seeds]
-    page.revisions.update(row['revision'] for row in its)
+    page.seen(its)
     return its
   igc_page.method_section(page, task, methods, chosen, {method.name: of(method) for method in methods})
   for name, (title, text, its) in studies.items():
@@ -108,11 +109,11 @@ def main():
   folder = KEPT + ('-quick' if arguments.quick else '')
   seeds = [1] if arguments.quick else list(range(1, arguments.seeds + 1))
   kept = KeptRuns(os.path.join(folder, 'rows'), arguments.fresh)
-  page = igc_page.Page(folder if arguments.quick else os.path.join(TOP, 'docs', 'results'))
+  page = Page(folder if arguments.quick else os.path.join(TOP, 'docs', 'results'), 'igc')
   for task, methods, studies in tasks(arguments, os.path.join(TOP, 'build', 'dev', 'bin'), folder):
     rows, chosen = run_task(task, methods, studies, kept, seeds, arguments.jobs)
     write(page, task, methods, studies, rows, chosen, seeds)
-  path = page.write('./run experiment igc' + (' --quick' if arguments.quick else ''))
+  path = page.write('./run experiment igc' + (' --quick' if arguments.quick else ''), igc_page.TITLE, igc_page.TEXT)
   print(f'written to {os.path.relpath(path)}')
 
 

@@ -18,6 +18,7 @@ from lib import omc_images, omc_page, omc_speech
 from lib.kept_runs import FailedRuns, KeptRuns
 from lib.omc_images import Images
 from lib.omc_speech import Speech
+from lib.page import Page
 from lib.provenance import TOP
 
 KEPT = os.path.join(TOP, 'out', 'experiments', 'omc')
@@ -113,7 +114,7 @@ def main():
 
 
 def write(arguments, folder, rows, job, pictures, seeds, needed):
-  page = omc_page.Page(folder if arguments.quick else os.path.join(TOP, 'docs', 'results'))
+  page = Page(folder if arguments.quick else os.path.join(TOP, 'docs', 'results'), 'omc')
   there = {part: all(run.name in rows for run in runs) for part, runs in needed.items()}
   if there['speech']:
     omc_page.speech(page, job, rows, seeds, formats_of(arguments))
@@ -121,7 +122,7 @@ def write(arguments, folder, rows, job, pictures, seeds, needed):
     omc_page.ablation(page, job, rows, seeds)
   if there['images']:
     omc_page.images(page, pictures, rows, seeds)
-  path = page.write('./run experiment omc' + (' --quick' if arguments.quick else ''))
+  path = page.write('./run experiment omc' + (' --quick' if arguments.quick else ''), omc_page.TITLE, omc_page.TEXT)
   for part in (part for part in there if not there[part]):
     print(f'{part}: not all runs are there yet, so the page has no such section')
   print(f'written to {os.path.relpath(path)}')

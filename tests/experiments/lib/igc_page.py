@@ -1,9 +1,7 @@
 """docs/results/igc.md with its tables as CSV and its plots, made of kept rows."""
-import os
 import statistics
 
-from lib.figures import deviation, markdown, plot, spread, write_csv
-from lib.provenance import machine
+from lib.figures import deviation, spread
 
 HEAD = ['method', 'rates tried', 'rate', 'accuracy', 'loss', 'up MB', 'down MB', 'total MB', 'FedAvg / this', 'front']
 
@@ -15,39 +13,12 @@ set key outside right
 plot %s
 '''
 
-
-class Page:
-  """Collects sections, and writes each table as CSV and each plot beside the page."""
-
-  def __init__(self, folder):
-    self.folder, self.sections, self.revisions = folder, [], set()
-    os.makedirs(folder, exist_ok=True)
-
-  def add(self, text):
-    self.sections.append(text.strip())
-
-  def table(self, name, head, lines):
-    write_csv(os.path.join(self.folder, f'igc_{name}.csv'), head, lines)
-    self.add(markdown(head, lines) + f'\n\n([as CSV](igc_{name}.csv))')
-
-  def picture(self, name, alternative, script, data):
-    plot(os.path.join(self.folder, f'igc_{name}.png'), script, data)
-    self.add(f'![{alternative}](igc_{name}.png)')
-
-  def write(self, command):
-    head = f'''# Intrinsic gradient compression in figures
-
-Made by `{command}` on {machine()}; the programs are those of {', '.join(sorted(self.revisions))}.
-
-Simulated federations ([simulate.md](../simulate.md)), initial weights drawn from the seed. ± is the standard deviation
+TITLE = 'Intrinsic gradient compression in figures'
+TEXT = '''Simulated federations ([simulate.md](../simulate.md)), initial weights drawn from the seed. ± is the standard deviation
 over seeds, which change weights, partition, cohorts and order; the range is in parentheses. Bytes are payloads of all
 trainers in the whole run, with everything in them: headers, indices, first downloads, the upload of initial weights. Of
 the rates tried, all with the first seed, the one with the lowest loss at the end is taken. "front": no other method has
 a higher mean accuracy at the same total or less.'''
-    path = os.path.join(self.folder, 'igc.md')
-    with open(path, 'w', encoding='utf-8') as file:
-      file.write('\n\n'.join([head] + self.sections) + '\n')
-    return path
 
 
 def megabytes(rows, direction):

@@ -1,46 +1,15 @@
 """docs/results/omc.md with its tables as CSV and its plots, made of kept rows; parts that are not there yet are left out."""
-import os
 import statistics
 
 from lib import omc_images, omc_speech
-from lib.figures import deviation, markdown, plot, write_csv
+from lib.figures import deviation
 from lib.omc_speech import PARTITIONS
-from lib.provenance import machine
 
 
-class Page:
-  """Collects sections, and writes each table as CSV and each plot beside the page."""
-
-  def __init__(self, folder):
-    self.folder, self.sections, self.revisions = folder, [], set()
-    os.makedirs(folder, exist_ok=True)
-
-  def seen(self, rows):
-    self.revisions.update(row['revision'] for row in rows)
-
-  def add(self, text):
-    self.sections.append(text.strip())
-
-  def table(self, name, head, rows):
-    write_csv(os.path.join(self.folder, f'omc_{name}.csv'), head, rows)
-    self.add(markdown(head, rows) + f'\n\n([as CSV](omc_{name}.csv))')
-
-  def picture(self, name, alternative, script, data):
-    plot(os.path.join(self.folder, f'omc_{name}.png'), script, data)
-    self.add(f'![{alternative}](omc_{name}.png)')
-
-  def write(self, command):
-    head = f'''# Online model compression in figures
-
-Made by `{command}` on {machine()}; the programs are those of {', '.join(sorted(self.revisions))}.
-
-Codecs are written as on command lines ([omc.md](../omc.md#knobs)) and used in both directions. Clients hold their matrices
+TITLE = 'Online model compression in figures'
+TEXT = '''Codecs are written as on command lines ([omc.md](../omc.md#knobs)) and used in both directions. Clients hold their matrices
 packed in the downlink's format (`--weights packed`), with FP32 in full. ± is the standard deviation over seeds, which
 change partition, order of samples, masks, dropout and rounding; the range is in parentheses.'''
-    path = os.path.join(self.folder, 'omc.md')
-    with open(path, 'w', encoding='utf-8') as file:
-      file.write('\n\n'.join([head] + self.sections) + '\n')
-    return path
 
 
 def speech(page, job, rows, seeds, formats):
