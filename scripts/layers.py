@@ -32,7 +32,7 @@ ROOMS = {
     'common/subspace': (CORE, ['absl']),
     'common/subspace/kernels': (['common/base', 'common/subspace'], ['absl', 'highway']),
     'common/quantize': (SUBSPACE, ['absl']),
-    'common/sketch': (CORE, ['absl']),
+    'common/sketch': (SUBSPACE, ['absl']),
     'common/entropy': (['common/base'], ['absl']),
     'common/rdu': (CORE + ['common/entropy'], ['absl']),
     'common/wire': (CORE, ['absl', 'protobuf']),

@@ -80,6 +80,11 @@ absl::StatusOr<Assignment> AssignmentFromProto(const v1::Assignment& proto) {
   if (proto.has_time_left()) {
     TW_ASSIGN_OR_RETURN(assignment.time_left, FromProto(proto.time_left()));
   }
+  if (proto.has_changes()) {
+    assignment.changes.emplace();
+    TW_ASSIGN_OR_RETURN(assignment.changes->payload, FromProto(proto.changes().payload()));
+    assignment.changes->entries = proto.changes().entries();
+  }
   if (proto.has_subspace()) {
     TW_ASSIGN_OR_RETURN(assignment.subspace, SubspaceFromProto(proto.subspace()));
   }

@@ -66,12 +66,13 @@ absl::StatusOr<JoinReply> GrpcFederationApi::Join(const JoinRequest& request) {
   return reply;
 }
 
-absl::StatusOr<AwaitReply> GrpcFederationApi::AwaitAssignment(const std::optional<HeldBasis>& basis) {
+absl::StatusOr<AwaitReply> GrpcFederationApi::AwaitAssignment(const Holdings& holdings) {
   v1::AwaitAssignmentRequest request;
   request.set_client_id(client_id_);
-  if (basis.has_value()) {
-    request.mutable_basis()->set_epoch(basis->epoch);
-    request.mutable_basis()->set_sha256(std::string(basis->sha256.AsBytes()));
+  if (holdings.model.has_value()) request.set_held_model(std::string(holdings.model->AsBytes()));
+  if (holdings.basis.has_value()) {
+    request.mutable_basis()->set_epoch(holdings.basis->epoch);
+    request.mutable_basis()->set_sha256(std::string(holdings.basis->sha256.AsBytes()));
   }
   v1::AwaitAssignmentResponse response;
   TW_RETURN_IF_ERROR(Call(&v1::Federation::Stub::AwaitAssignment, request, timeouts_.await, &response));

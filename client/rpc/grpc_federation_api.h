@@ -31,7 +31,7 @@ class GrpcFederationApi : public FederationApi {
   GrpcFederationApi(ChannelFactory make_channel, std::string client_id, RpcTimeouts timeouts = {});
 
   absl::StatusOr<JoinReply> Join(const JoinRequest& request) override;
-  absl::StatusOr<AwaitReply> AwaitAssignment(const std::optional<HeldBasis>& basis) override;
+  absl::StatusOr<AwaitReply> AwaitAssignment(const Holdings& holdings) override;
   absl::Status Download(const PayloadRef& payload, uint64_t offset, const Sink& sink) override;
   absl::StatusOr<UpdateStatus> Upload(const UploadRequest& request, const Source& source) override;
   absl::StatusOr<UpdateStatus> UploadStatus(const std::string& assignment_id, const Digest& payload_id) override;

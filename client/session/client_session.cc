@@ -79,13 +79,13 @@ void ClientSession::Beat() {
 }
 
 void ClientSession::AwaitAndWork() {
-  if (in_subspace()) DrawBasis();
+  DrawInitial();
   if (!awaiting_) progress_.Begin(SessionState::kAwaiting, "");
   awaiting_ = true;
   AwaitReply reply;
   const StepOutcome outcome = steps_.Run(SessionStep::kAwait, [&] {
     if (join_again_) TW_RETURN_IF_ERROR(Join());
-    TW_ASSIGN_OR_RETURN(reply, parts_.api->AwaitAssignment(in_subspace() ? subspace_.held() : std::nullopt));
+    TW_ASSIGN_OR_RETURN(reply, parts_.api->AwaitAssignment(Held()));
     return absl::OkStatus();
   });
   if (outcome != StepOutcome::kDone) return EndBy(outcome);

@@ -102,11 +102,14 @@ class ClientSession {
   // In a subspace, in session_subspace.cc.
   bool in_subspace() const { return run_.plan.subspace.has_value(); }
   absl::Status CheckSubspace() const;
-  void DrawBasis();
   bool FetchCoordinates(const Assignment& assignment);
   absl::StatusOr<TrainResult> TrainCoordinates(TrainRequest request, const Assignment& assignment);
   absl::StatusOr<PayloadRef> EncodeCoordinates(const Assignment& assignment, const std::string& path);
   absl::StatusOr<EvaluateResult> EvaluateExpanded();
+  // What need not be downloaded, in session_initial.cc.
+  void DrawInitial();
+  absl::Status TakeDrawn(uint64_t seed);
+  Holdings Held() const;
   // Of updates of which only a part travels, in session_reduced.cc.
   absl::StatusOr<PayloadRef> EncodeReduced(const Assignment& assignment, BlockSource& trained, const std::string& path);
   // Run and model, whose error is of use to no other.
@@ -139,7 +142,7 @@ class ClientSession {
   Heartbeat heartbeat_;
 
   std::vector<float> trained_coordinates_;  // of the assignment under way
-  bool drew_basis_ = false;                 // in this session
+  bool drew_initial_ = false;               // in this session
 
   JoinReply run_;                  // what the newest join said
   std::optional<ModelSpec> spec_;  // of the run's model

@@ -59,6 +59,12 @@ struct SubspaceWork {
   Digest base_id;
 };
 
+// Mirrors thinwire.v1.ModelChanges.
+struct ModelChanges {
+  PayloadRef payload;
+  uint64_t entries = 0;
+};
+
 struct Assignment {
   std::string id;
   AssignmentKind kind = AssignmentKind::kTrain;
@@ -71,6 +77,13 @@ struct Assignment {
   uint64_t seed = 0;
   absl::Duration time_left;
   std::optional<SubspaceWork> subspace = std::nullopt;
+  std::optional<ModelChanges> changes = std::nullopt;
+};
+
+// What a client has already, so that it need not be sent.
+struct Holdings {
+  std::optional<HeldBasis> basis;  // in a subspace
+  std::optional<Digest> model;     // the payload of an older version, where changes are sent
 };
 
 struct RunEnded {
@@ -113,8 +126,7 @@ class FederationApi {
 
   virtual ~FederationApi() = default;
   virtual absl::StatusOr<JoinReply> Join(const JoinRequest& request) = 0;
-  // `basis`: what the client has, in a subspace.
-  virtual absl::StatusOr<AwaitReply> AwaitAssignment(const std::optional<HeldBasis>& basis) = 0;
+  virtual absl::StatusOr<AwaitReply> AwaitAssignment(const Holdings& holdings) = 0;
   virtual absl::Status Download(const PayloadRef& payload, uint64_t offset, const Sink& sink) = 0;
   // OK means durable; the state is kReceived, or the final one of an earlier upload for this assignment.
   virtual absl::StatusOr<UpdateStatus> Upload(const UploadRequest& request, const Source& source) = 0;

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/sketch/model_changes.h"
+#include "common/sketch/update_specs.h"
 
 namespace thinwire {
 namespace {
@@ -25,11 +27,15 @@ absl::Status ModelFetcher::Fetch(const Assignment& assignment, const ModelSpec& 
   source_.reset();
   frozen_.reset();
   base_.reset();
+  changes_fault_ = absl::OkStatus();
   std::vector<Digest> wanted = {assignment.model.id};
   TW_RETURN_IF_ERROR(CheckSize(assignment.model, spec, Representation::kModel, downlink));
   if (assignment.frozen) {
     TW_RETURN_IF_ERROR(CheckSize(*assignment.frozen, spec, Representation::kFrozen, downlink));
     wanted.push_back(assignment.frozen->id);
+  }
+  if (assignment.changes) {
+    TW_RETURN_IF_ERROR(MakeOfChanges(assignment, spec, progress));
   }
   TW_RETURN_IF_ERROR(downloader_.KeepOnly(wanted));
   if (assignment.frozen) {
@@ -43,6 +49,42 @@ absl::Status ModelFetcher::Fetch(const Assignment& assignment, const ModelSpec& 
     TW_RETURN_IF_ERROR(downloader_.CutToIntactPrefix(*assignment.frozen));
   }
   return taken;
+}
+
+absl::Status ModelFetcher::MakeOfChanges(const Assignment& assignment, const ModelSpec& spec,
+                                         const PayloadDownloader::ProgressFn& progress) {
+  const std::optional<PayloadRef> held = downloader_.FindModel();
+  if (!held.has_value() || held->id == assignment.model.id) return absl::OkStatus();
+  const absl::StatusOr<PayloadRef> made = ApplyTo(*held, *assignment.changes, spec, progress);
+  if (made.ok() && *made == assignment.model) return Adopt(*made);
+  if (made.ok()) {
+    changes_fault_ = absl::DataLossError(absl::StrCat("what changed since ", held->id.Hex(), " makes ", made->id.Hex(),
+                                                      ", not ", assignment.model.id.Hex()));
+    return absl::OkStatus();
+  }
+  const absl::StatusCode code = made.status().code();
+  if (code != absl::StatusCode::kDataLoss && code != absl::StatusCode::kInvalidArgument &&
+      code != absl::StatusCode::kNotFound) {
+    return made.status();
+  }
+  changes_fault_ = made.status();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PayloadRef> ModelFetcher::ApplyTo(const PayloadRef& held, const ModelChanges& changes,
+                                                 const ModelSpec& spec, const PayloadDownloader::ProgressFn& progress) {
+  if (changes.entries > spec.count(TensorRole::kTrainable)) {
+    return absl::InvalidArgumentError(absl::StrCat(changes.entries, " changes are announced, the model has ",
+                                                   spec.count(TensorRole::kTrainable), " values to train"));
+  }
+  TW_ASSIGN_OR_RETURN(const PayloadReader reader, FetchPayload(changes.payload, ChangesSpec(spec, changes.entries),
+                                                               CodecSpec::Sparse(CodecSpec::Fp32()), progress));
+  if (reader.manifest().base_id != held.id) {
+    return absl::InvalidArgumentError(absl::StrCat("the changes are of model ", reader.manifest().base_id.Hex(),
+                                                   ", the one that is here is ", held.id.Hex()));
+  }
+  TW_ASSIGN_OR_RETURN(const PayloadReader older, Open(held, spec, progress));
+  return ApplyChanges(spec, older, reader, downloader_.WorkPath());
 }
 
 absl::StatusOr<PayloadReader> ModelFetcher::FetchPayload(const PayloadRef& ref, const ModelSpec& spec,

@@ -31,6 +31,14 @@ class ModelFetcher {
   absl::Status Fetch(const Assignment& assignment, const ModelSpec& spec, const CodecSpec& downlink, Form form,
                      const PayloadDownloader::ProgressFn& progress);
 
+  // The model that is here, of whichever version, so that changes of it can be sent.
+  std::optional<PayloadRef> HeldModel() const { return downloader_.FindModel(); }
+  // Takes a model's payload that was written to WorkPath().
+  absl::Status Adopt(const PayloadRef& ref) { return downloader_.Adopt(ref, downloader_.WorkPath()); }
+  std::string WorkPath() const { return downloader_.WorkPath(); }
+  // Why the changes that the last assignment named did not make its model, which was then downloaded whole.
+  const absl::Status& changes_fault() const { return changes_fault_; }
+
   // One payload of any model, every segment checked. Errors and what they leave as of Fetch.
   absl::StatusOr<PayloadReader> FetchPayload(const PayloadRef& ref, const ModelSpec& spec, const CodecSpec& codec,
                                              const PayloadDownloader::ProgressFn& progress);
@@ -47,6 +55,12 @@ class ModelFetcher {
   absl::StatusOr<PayloadReader> Open(const PayloadRef& ref, const ModelSpec& spec,
                                      const PayloadDownloader::ProgressFn& progress);
   absl::Status Take(const ModelSpec& spec, const CodecSpec& downlink, Form form);
+  // Makes the assignment's model of the one that is here. Errors are those of a download that is worth another try:
+  // if it is not, changes_fault_ says why.
+  absl::Status MakeOfChanges(const Assignment& assignment, const ModelSpec& spec,
+                             const PayloadDownloader::ProgressFn& progress);
+  absl::StatusOr<PayloadRef> ApplyTo(const PayloadRef& held, const ModelChanges& changes, const ModelSpec& spec,
+                                     const PayloadDownloader::ProgressFn& progress);
 
   PayloadDownloader downloader_;
   ModelState state_;
@@ -54,6 +68,7 @@ class ModelFetcher {
   std::optional<PayloadReader> base_, frozen_;
   std::optional<ModelSource> source_;
   HeldWeights held_;
+  absl::Status changes_fault_;
 };
 
 }  // namespace thinwire

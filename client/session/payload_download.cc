@@ -12,6 +12,8 @@
 namespace thinwire {
 namespace {
 
+constexpr char kWholeEnding[] = ".payload";
+
 absl::StatusOr<std::string> ReadManifest(const File& file, const PayloadRef& ref) {
   std::string manifest(ref.manifest_size, '\0');
   TW_RETURN_IF_ERROR(file.ReadAt(0, manifest.size(), &manifest[0]));
@@ -100,7 +102,7 @@ std::string PayloadDownloader::PartPath(const PayloadRef& ref) const {
   return JoinPath(directory_, absl::StrCat(ref.id.Hex(), ".part"));
 }
 std::string PayloadDownloader::WholePath(const PayloadRef& ref) const {
-  return JoinPath(directory_, absl::StrCat(ref.id.Hex(), ".payload"));
+  return JoinPath(directory_, absl::StrCat(ref.id.Hex(), kWholeEnding));
 }
 
 absl::StatusOr<std::string> PayloadDownloader::Fetch(const PayloadRef& ref, const ProgressFn& progress) {
@@ -141,6 +143,24 @@ absl::Status PayloadDownloader::CutToIntactPrefix(const PayloadRef& ref) {
     TW_RETURN_IF_ERROR(file.Truncate(intact));
   }
   return Rename(WholePath(ref), PartPath(ref));
+}
+
+absl::Status PayloadDownloader::Adopt(const PayloadRef& ref, const std::string& path) {
+  return Rename(path, WholePath(ref));
+}
+
+std::optional<PayloadRef> PayloadDownloader::FindModel() const {
+  const absl::StatusOr<std::vector<std::string>> names = ListDirectory(directory_);
+  std::optional<PayloadRef> found;
+  for (size_t i = 0; names.ok() && i < names->size(); ++i) {
+    const absl::StatusOr<PayloadReader> reader = PayloadReader::OpenForInspection(JoinPath(directory_, (*names)[i]));
+    if (!reader.ok() || (*names)[i] != absl::StrCat(reader->ref().id.Hex(), kWholeEnding)) continue;
+    const Manifest& manifest = reader->manifest();
+    if (manifest.representation != Representation::kModel || !manifest.base_id.empty()) continue;
+    if (found.has_value()) return std::nullopt;
+    found = reader->ref();
+  }
+  return found;
 }
 
 absl::Status PayloadDownloader::KeepOnly(const std::vector<Digest>& ids) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,13 @@ class PayloadDownloader {
   // After a reader found a segment damaged: keeps what precedes the first damaged byte, so that the next Fetch goes on
   // from there.
   absl::Status CutToIntactPrefix(const PayloadRef& ref);
+
+  // Takes a payload that was made here, by renaming its file: it need not be fetched.
+  absl::Status Adopt(const PayloadRef& ref, const std::string& path);
+  // Where a payload may be written before it is adopted; what is left there goes with the next KeepOnly.
+  std::string WorkPath() const { return JoinPath(directory_, "made.tmp"); }
+  // The whole payload of a model that is here, by its manifest; nothing if there is none, or several.
+  std::optional<PayloadRef> FindModel() const;
 
   // Deletes a payload that is of no further use.
   absl::Status Discard(const PayloadRef& ref) { return RemoveFile(WholePath(ref)); }

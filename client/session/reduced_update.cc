@@ -5,31 +5,12 @@
 
 #include "common/base/status_macros.h"
 #include "common/sketch/count_sketch.h"
+#include "common/sketch/reduced_source.h"
 #include "common/sketch/top_k.h"
 #include "common/sketch/update_specs.h"
 
 namespace thinwire {
 namespace {
-
-// Tensor 0 is a table in memory, the others are buffers of the trained model.
-class ReducedSource : public BlockSource {
- public:
-  ReducedSource(std::vector<float> table, const ModelSpec& model, BlockSource& trained)
-      : table_(std::move(table)), tensors_(TensorsOfReducedUpdate(model)), trained_(trained) {}
-  absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) override {
-    if (tensor > 0) return trained_.ReadFloats(tensors_[tensor], first, out);
-    std::copy_n(table_.begin() + static_cast<ptrdiff_t>(first), out.size(), out.begin());
-    return absl::OkStatus();
-  }
-  absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) override {
-    return trained_.ReadInts(tensors_[tensor], first, out);
-  }
-
- private:
-  const std::vector<float> table_;
-  const std::vector<uint32_t> tensors_;
-  BlockSource& trained_;
-};
 
 absl::StatusOr<std::vector<float>> SketchOf(const SketchPlan& plan, uint64_t run_seed, UpdateVector* update) {
   const CountSketch sketch(plan, SketchSeed(run_seed));

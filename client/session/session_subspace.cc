@@ -17,16 +17,6 @@ absl::Status ClientSession::CheckSubspace() const {
   return model.tensors().empty() ? absl::OkStatus() : CheckSubspaceFits(*run_.plan.subspace, model);
 }
 
-// Once: what the server does not take for the run's, it sends.
-void ClientSession::DrawBasis() {
-  if (drew_basis_ || !run_.initial_seed.has_value() || subspace_.held().has_value()) return;
-  drew_basis_ = true;
-  progress_.Begin(SessionState::kInitializing, absl::StrCat("seed ", *run_.initial_seed));
-  const absl::StatusOr<ModelState> initial = parts_.trainer->Initialize(*run_.initial_seed);
-  const absl::Status taken = initial.ok() ? subspace_.TakeInitial(*initial) : initial.status();
-  if (!taken.ok()) parts_.observer->OnTrouble(taken, "downloading the initial weights");
-}
-
 bool ClientSession::FetchCoordinates(const Assignment& assignment) {
   return FetchWith(assignment, [&](const PayloadDownloader::ProgressFn& progress) {
     return subspace_.Fetch(assignment, *spec_, run_, progress);

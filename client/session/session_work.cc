@@ -22,6 +22,10 @@ std::string Describe(const Assignment& assignment) {
   return text;
 }
 
+uint64_t SizeOfDownload(const Assignment& assignment) {
+  return assignment.changes ? assignment.changes->payload.total_size : assignment.model.total_size;
+}
+
 }  // namespace
 
 void ClientSession::Work(const Assignment& assignment) {
@@ -78,14 +82,16 @@ bool ClientSession::Fetch(const Assignment& assignment) {
   if (in_subspace()) return FetchCoordinates(assignment);
   const auto form = parts_.trainer->streaming() != nullptr ? ModelFetcher::Form::kSource : ModelFetcher::Form::kState;
   return FetchWith(assignment, [&](const PayloadDownloader::ProgressFn& progress) {
-    return model_.Fetch(assignment, *spec_, run_.plan.downlink, form, progress);
+    const absl::Status fetched = model_.Fetch(assignment, *spec_, run_.plan.downlink, form, progress);
+    if (!model_.changes_fault().ok()) parts_.observer->OnTrouble(model_.changes_fault(), "downloading the model whole");
+    return fetched;
   });
 }
 
 bool ClientSession::FetchWith(const Assignment& assignment,
                               const std::function<absl::Status(const PayloadDownloader::ProgressFn&)>& fetch) {
   progress_.Begin(SessionState::kDownloading,
-                  absl::StrCat(Describe(assignment), ", ", DescribeBytes(assignment.model.total_size)));
+                  absl::StrCat(Describe(assignment), ", ", DescribeBytes(SizeOfDownload(assignment))));
   const auto progress = [this](uint64_t start, uint64_t done, uint64_t total) {
     steps_.NoteProgress();
     progress_.Transfer(start, done, total);

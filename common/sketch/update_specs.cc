@@ -10,16 +10,16 @@
 namespace thinwire {
 namespace {
 
-absl::StatusOr<ModelSpec> Make(const ExchangePlan& plan, const ModelSpec& model) {
-  std::vector<TensorSpec> tensors;
-  if (plan.sketch.has_value()) {
-    tensors.push_back({"thinwire.sketch",
-                       {static_cast<int64_t>(plan.sketch->rows), static_cast<int64_t>(plan.sketch->columns)},
-                       DataType::kFloat32,
-                       TensorRole::kTrainable});
-  } else {
-    tensors.push_back(EntriesTensor(plan.top_k, model.count(TensorRole::kTrainable)));
-  }
+TensorSpec FirstTensor(const ExchangePlan& plan, const ModelSpec& model) {
+  if (!plan.sketch.has_value()) return EntriesTensor(plan.top_k, model.count(TensorRole::kTrainable));
+  return {"thinwire.sketch",
+          {static_cast<int64_t>(plan.sketch->rows), static_cast<int64_t>(plan.sketch->columns)},
+          DataType::kFloat32,
+          TensorRole::kTrainable};
+}
+
+absl::StatusOr<ModelSpec> WithBuffers(TensorSpec first, const ModelSpec& model) {
+  std::vector<TensorSpec> tensors = {std::move(first)};
   for (const TensorSpec& tensor : model.tensors()) {
     if (tensor.role == TensorRole::kBuffer) tensors.push_back(tensor);
   }
@@ -28,7 +28,13 @@ absl::StatusOr<ModelSpec> Make(const ExchangePlan& plan, const ModelSpec& model)
 
 }  // namespace
 
-ModelSpec ReducedUpdateSpec(const ExchangePlan& plan, const ModelSpec& model) { return *Make(plan, model); }
+ModelSpec ReducedUpdateSpec(const ExchangePlan& plan, const ModelSpec& model) {
+  return *WithBuffers(FirstTensor(plan, model), model);
+}
+
+ModelSpec ChangesSpec(const ModelSpec& model, uint64_t count) {
+  return *WithBuffers(EntriesTensor(count, model.count(TensorRole::kTrainable)), model);
+}
 
 std::vector<uint32_t> TensorsOfReducedUpdate(const ModelSpec& model) {
   std::vector<uint32_t> tensors = {0};
@@ -40,7 +46,9 @@ std::vector<uint32_t> TensorsOfReducedUpdate(const ModelSpec& model) {
 
 absl::Status CheckReducedUpdateFits(const ExchangePlan& plan, const ModelSpec& model) {
   TW_RETURN_IF_ERROR(plan.CheckFits(model));
-  return SendsReducedUpdates(plan) ? Make(plan, model).status() : absl::OkStatus();
+  if (!SendsReducedUpdates(plan)) return absl::OkStatus();
+  TW_RETURN_IF_ERROR(WithBuffers(EntriesTensor(0, model.count(TensorRole::kTrainable)), model).status());
+  return WithBuffers(FirstTensor(plan, model), model).status();
 }
 
 }  // namespace thinwire

@@ -20,6 +20,12 @@ ModelSpec ReducedUpdateSpec(const ExchangePlan& plan, const ModelSpec& model);
 std::vector<uint32_t> TensorsOfReducedUpdate(const ModelSpec& model);
 // Whether that is what clients send under `plan`.
 inline bool SendsReducedUpdates(const ExchangePlan& plan) { return plan.top_k > 0 || plan.sketch.has_value(); }
+// What of a model changed: one tensor of `count` entries (EntriesTensor), then the model's buffers.
+ModelSpec ChangesSpec(const ModelSpec& model, uint64_t count);
+// Whether clients are sent only that, if they have an older version: where all else stays what it was, bit for bit.
+inline bool SendsChanges(const ExchangePlan& plan) {
+  return SendsReducedUpdates(plan) && plan.downlink == CodecSpec::Fp32();
+}
 // INVALID_ARGUMENT if it cannot be made: the model has a buffer of that name.
 absl::Status CheckReducedUpdateFits(const ExchangePlan& plan, const ModelSpec& model);
 

@@ -61,7 +61,7 @@ absl::Status MemoryFederationApi::CheckCancelled() const {
   return cancelled_ ? absl::CancelledError("the simulation is being stopped") : absl::OkStatus();
 }
 
-absl::StatusOr<AwaitReply> MemoryFederationApi::AwaitAssignment(const std::optional<HeldBasis>&) {
+absl::StatusOr<AwaitReply> MemoryFederationApi::AwaitAssignment(const Holdings&) {
   TW_RETURN_IF_ERROR(CheckCancelled());
   if (std::exchange(given_, true)) return AwaitReply(RunEnded{"COMPLETED", "this client's turn is over"});
   return AwaitReply(turn_.assignment);
@@ -119,6 +119,7 @@ absl::StatusOr<UpdateStatus> MemoryFederationApi::Upload(const UploadRequest& re
 }
 
 absl::Status MemoryFederationApi::TellDriver(const std::string& assignment) {
+  TW_RETURN_IF_ERROR(turn_.put_away());
   RunDriver* const driver = &server_->driver();
   awaits_next_ = driver->TryRun([driver, assignment, await_next = turn_.await_next] {
     driver->Apply(UpdateReceived{assignment});

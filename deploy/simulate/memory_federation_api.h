@@ -28,13 +28,15 @@ class MemoryFederationApi : public FederationApi {
     // The client's next AwaitAssignment, made by the driver's thread in the step in which it hears of the update: the
     // next round finds the client waiting, however threads are scheduled.
     std::function<void()> await_next;
+    // Called before the server hears of the update: what the client has from now on lies in its folder.
+    std::function<absl::Status()> put_away = [] { return absl::OkStatus(); };
   };
 
   // `server` must outlive it.
   MemoryFederationApi(EmbeddedServer* server, Turn turn) : server_(server), turn_(std::move(turn)) {}
 
   absl::StatusOr<JoinReply> Join(const JoinRequest&) override { return turn_.joined; }
-  absl::StatusOr<AwaitReply> AwaitAssignment(const std::optional<HeldBasis>&) override;
+  absl::StatusOr<AwaitReply> AwaitAssignment(const Holdings&) override;
   absl::Status Download(const PayloadRef& payload, uint64_t offset, const Sink& sink) override;
   absl::StatusOr<UpdateStatus> Upload(const UploadRequest& request, const Source& source) override;
   absl::StatusOr<UpdateStatus> UploadStatus(const std::string& assignment_id, const Digest& payload_id) override;

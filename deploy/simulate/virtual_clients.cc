@@ -12,10 +12,13 @@
 #include "client/rpc/federation_convert.h"
 #include "client/session/basis_keeper.h"
 #include "client/session/state_folder.h"
+#include "client/session/update_encoder.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
+#include "common/sketch/update_specs.h"
+#include "common/tensor/model_state.h"
 
 namespace thinwire {
 namespace {
@@ -63,7 +66,8 @@ absl::Status VirtualClients::Start() {
   const ClientIndex everybody = options_.trainers + options_.threads;
   bases_.resize(everybody);
   for (ClientIndex client = 0; client < everybody; ++client) TW_RETURN_IF_ERROR(Join(client));
-  TW_RETURN_IF_ERROR(DrawBasis());
+  if (SendsChanges(joined_.plan)) models_.emplace(JoinPath(options_.directory, "models"), everybody);
+  TW_RETURN_IF_ERROR(DrawInitial());
   for (Worker& worker : workers_) worker.thread = std::thread([this, &worker] { Loop(&worker); });
   const bool taken = server_->driver().TryRun([this, everybody] {
     for (ClientIndex client = 0; client < everybody; ++client) WaitOnDriver(client);
@@ -71,11 +75,18 @@ absl::Status VirtualClients::Start() {
   return taken ? absl::OkStatus() : absl::UnavailableError("the server is leaving");
 }
 
-absl::Status VirtualClients::DrawBasis() {
-  if (!joined_.plan.subspace.has_value() || !joined_.initial_seed.has_value()) return absl::OkStatus();
+absl::Status VirtualClients::DrawInitial() {
+  const bool of_use = joined_.plan.subspace.has_value() || models_.has_value();
+  if (!of_use || !joined_.initial_seed.has_value()) return absl::OkStatus();
   TW_ASSIGN_OR_RETURN(Trainer* const trainer, workers_[0].trainer->ForEvaluation());
   TW_ASSIGN_OR_RETURN(const ModelState initial, trainer->Initialize(*joined_.initial_seed));
   TW_ASSIGN_OR_RETURN(const StateFolder folder, FreshFolder(workers_[0].folder, NameOf(0)));
+  if (models_.has_value()) {
+    ModelStateSource source(initial);
+    const std::string path = JoinPath(folder.download_directory(), "drawn.tmp");
+    TW_ASSIGN_OR_RETURN(const PayloadRef drawn, EncodeInitialModel(initial.spec, source, path));
+    return models_->GiveAll(path, drawn.id);
+  }
   BasisKeeper keeper(folder.basis_directory());
   TW_RETURN_IF_ERROR(keeper.TakeInitial(initial));
   bases_.assign(bases_.size(), keeper.held());
@@ -101,8 +112,8 @@ absl::Status VirtualClients::Join(ClientIndex client) {
 
 void VirtualClients::WaitOnDriver(ClientIndex client) {
   if (!server_->driver().admission().ok()) return;
-  server_->driver().Hold(
-      {0, NameOf(client), [this, client](auto answer) { Answered(client, std::move(answer)); }, bases_[client]});
+  server_->driver().Hold({0, NameOf(client), [this, client](auto answer) { Answered(client, std::move(answer)); },
+                          bases_[client], models_.has_value() ? models_->HeldBy(client) : std::nullopt});
 }
 
 void VirtualClients::Answered(ClientIndex client, absl::StatusOr<v1::AwaitAssignmentResponse> answer) {
@@ -144,10 +155,14 @@ absl::Status VirtualClients::TakeTurn(const Work& work, Worker* worker) {
                       IsEvaluator(client) ? worker->trainer->ForEvaluation() : worker->trainer->ForTraining(client));
   TW_ASSIGN_OR_RETURN(const StateFolder folder, FreshFolder(worker->folder, NameOf(client)));
   TW_RETURN_IF_ERROR(LayOutBasis(work, folder));
+  TW_RETURN_IF_ERROR(LayOutModel(work, folder));
   TW_RETURN_IF_ERROR(LayOutError(work, folder));
   if (work.assignment.subspace.has_value()) bases_[client] = work.assignment.subspace->basis;
-  MemoryFederationApi api(server_,
-                          {NameOf(client), role, joined_, work.assignment, [this, client] { WaitOnDriver(client); }});
+  const auto put_away = [&] {
+    return models_.has_value() ? models_->TakeBack(client, folder, work.assignment.model.id) : absl::OkStatus();
+  };
+  MemoryFederationApi api(
+      server_, {NameOf(client), role, joined_, work.assignment, [this, client] { WaitOnDriver(client); }, put_away});
   RealSleeper sleeper, heartbeat_sleeper;
   TroubleObserver observer(NameOf(client));
   const SessionSummary summary =
@@ -155,7 +170,9 @@ absl::Status VirtualClients::TakeTurn(const Work& work, Worker* worker) {
   if (summary.end == SessionEnd::kRefused || summary.end == SessionEnd::kGaveUp) {
     return absl::InternalError(absl::StrCat("client ", NameOf(client), ": ", summary.reason));
   }
-  if (!api.awaits_next()) (void)server_->driver().TryRun([this, client] { WaitOnDriver(client); });
+  if (api.awaits_next()) return absl::OkStatus();
+  TW_RETURN_IF_ERROR(put_away());
+  (void)server_->driver().TryRun([this, client] { WaitOnDriver(client); });
   return absl::OkStatus();
 }
 
@@ -164,6 +181,10 @@ absl::Status VirtualClients::LayOutBasis(const Work& work, const StateFolder& fo
   const HeldBasis& basis = work.assignment.subspace->basis;
   TW_RETURN_IF_ERROR(MakeDirectories(folder.basis_directory()));
   return server_->parts().models->LinkBasis(basis.epoch, JoinPath(folder.basis_directory(), BasisFileName(basis)));
+}
+
+absl::Status VirtualClients::LayOutModel(const Work& work, const StateFolder& folder) const {
+  return models_.has_value() ? models_->LayOut(work.client, folder) : absl::OkStatus();
 }
 
 absl::Status VirtualClients::LayOutError(const Work& work, const StateFolder& folder) const {

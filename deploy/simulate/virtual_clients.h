@@ -18,6 +18,7 @@
 #include "common/base/mutex.h"
 #include "deploy/simulate/embedded_server.h"
 #include "deploy/simulate/memory_federation_api.h"
+#include "deploy/simulate/model_shelf.h"
 #include "deploy/simulate/simulation_task.h"
 
 namespace thinwire {
@@ -61,8 +62,8 @@ class VirtualClients {
   bool IsEvaluator(ClientIndex client) const { return client >= options_.trainers; }
   std::string NameOf(ClientIndex client) const;
   absl::Status Join(ClientIndex client);
-  // What every client does for itself before it asks for work (ClientSession::DrawBasis), done once for all.
-  absl::Status DrawBasis();
+  // What every client does for itself before it asks for work (ClientSession::DrawInitial), done once for all.
+  absl::Status DrawInitial();
   void WaitOnDriver(ClientIndex client);
   void Answered(ClientIndex client, absl::StatusOr<v1::AwaitAssignmentResponse> answer);
   void Loop(Worker* worker);
@@ -70,6 +71,8 @@ class VirtualClients {
   // What a client would have on its disk: the basis of its epoch. The server's own file lies in its place, for a turn
   // folds or takes nothing that all others do not come to as well; what a client is sent is fetched and counted.
   absl::Status LayOutBasis(const Work& work, const StateFolder& folder) const;
+  // The model that the client has, where it is sent what changed since.
+  absl::Status LayOutModel(const Work& work, const StateFolder& folder) const;
   // What earlier updates of the client did not send: a folder that stays, however its turns wander among workers.
   absl::Status LayOutError(const Work& work, const StateFolder& folder) const;
   absl::Status TakeTurn(const Work& work, Worker* worker);
@@ -88,6 +91,7 @@ class VirtualClients {
   std::vector<Worker> workers_;
   // In a subspace: the basis that each client has. A client's own entry, which only its turns and calls touch.
   std::vector<std::optional<HeldBasis>> bases_;
+  std::optional<ModelShelf> models_;  // where clients are sent what changed
 };
 
 }  // namespace thinwire

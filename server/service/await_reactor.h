@@ -26,22 +26,27 @@ class AwaitReactor final : public grpc::ServerUnaryReactor {
         role_(parts->run->clients->RoleOf(client_)),
         id_(NextId()),
         basis_(BasisFromProto(request)),
+        model_(DigestFromProto(request.held_model())),
         response_(response) {
     parts_->run->traffic->AddMessage(role_, Direction::kUp, request.ByteSizeLong());
   }
   // Call once, after construction.
   void Begin() {
-    parts_->desk->Await({id_, client_, [this](auto answer) { Answer(std::move(answer)); }, basis_});
+    parts_->desk->Await({id_, client_, [this](auto answer) { Answer(std::move(answer)); }, basis_, model_});
   }
 
   void OnCancel() override { parts_->desk->CancelAwait(client_, id_); }
   void OnDone() override { delete this; }
 
  private:
-  // A hash that is none is that of no basis.
+  // A hash that is none is that of nothing that a client can have.
+  static std::optional<Digest> DigestFromProto(const std::string& bytes) {
+    const absl::StatusOr<Digest> sha256 = Digest::FromBytes(bytes);
+    return sha256.ok() ? std::optional<Digest>(*sha256) : std::nullopt;
+  }
   static std::optional<HeldBasis> BasisFromProto(const v1::AwaitAssignmentRequest& request) {
-    const absl::StatusOr<Digest> sha256 = Digest::FromBytes(request.basis().sha256());
-    if (!request.has_basis() || !sha256.ok()) return std::nullopt;
+    const std::optional<Digest> sha256 = DigestFromProto(request.basis().sha256());
+    if (!request.has_basis() || !sha256.has_value()) return std::nullopt;
     return HeldBasis{request.basis().epoch(), *sha256};
   }
   static uint64_t NextId() {
@@ -70,6 +75,7 @@ class AwaitReactor final : public grpc::ServerUnaryReactor {
   const Role role_;
   const uint64_t id_;
   const std::optional<HeldBasis> basis_;
+  const std::optional<Digest> model_;
   v1::AwaitAssignmentResponse* const response_;
 };
 

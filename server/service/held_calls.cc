@@ -54,4 +54,9 @@ std::optional<HeldBasis> HeldCalls::BasisOf(const std::string& client) const {
   return it == calls_.end() ? std::nullopt : it->second.call.basis;
 }
 
+std::optional<Digest> HeldCalls::ModelOf(const std::string& client) const {
+  const auto it = calls_.find(client);
+  return it == calls_.end() ? std::nullopt : it->second.call.model;
+}
+
 }  // namespace thinwire

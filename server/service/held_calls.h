@@ -25,6 +25,7 @@ struct HeldCall {
   std::string client;
   std::function<void(absl::StatusOr<v1::AwaitAssignmentResponse>)> answer;
   std::optional<HeldBasis> basis = std::nullopt;  // that the client has, in a subspace
+  std::optional<Digest> model = std::nullopt;     // the payload that it has
 };
 
 // At most one call per client. Owned by the driver's thread.
@@ -39,6 +40,7 @@ class HeldCalls {
   bool Holds(const std::string& client) const { return calls_.count(client) > 0; }
   // What the client said with the call that is held; nothing if none is.
   std::optional<HeldBasis> BasisOf(const std::string& client) const;
+  std::optional<Digest> ModelOf(const std::string& client) const;
   std::vector<std::string> Clients() const;
   size_t size() const { return calls_.size(); }
 

@@ -95,7 +95,6 @@ class RunDriver {
 
   // run_driver_effects.cc: one per effect; the journal has been written.
   void CarryOut(const OpenRound& effect);
-  void CarryOut(const Assign& effect);
   void CarryOut(const Fold& effect);
   void CarryOut(const PublishInitial& effect);
   void CarryOut(const Settle& effect);
@@ -103,6 +102,17 @@ class RunDriver {
   void CarryOut(const FailRound& effect);
   void CarryOut(const FinishRun& effect);
   void CarryOut(const Dismiss& effect);
+  void Published(const VersionRow& version, const std::vector<std::string>& consumed);
+  double BitsPerParameter(const PayloadRef& payload) const;
+  void EvictStrangers();
+  void ReleaseVersions();
+  // Answers the client's call with the retry window.
+  void SendBack(const std::string& client, const std::string& waiting_for);
+  void Export();
+  void Exported(const absl::StatusOr<std::string>& path);
+
+  // run_driver_assign.cc
+  void CarryOut(const Assign& effect);
   // Answers the client's call with its work. The payload is there, or the version gone.
   void Give(const Assign& effect);
   // What of a version the client is to be sent, and in a subspace what besides. NOT_FOUND if the version is gone.
@@ -112,15 +122,9 @@ class RunDriver {
   };
   absl::StatusOr<Delivery> DeliveryOf(const Assign& effect) const;
   void VariantMade(Assign effect, const absl::Status& made);
-  void Published(const VersionRow& version, const std::vector<std::string>& consumed);
-  double BitsPerParameter(const PayloadRef& payload) const;
-  void EvictStrangers();
-  void ReleaseVersions();
-  // Answers the client's call with the retry window.
-  void SendBack(const std::string& client, const std::string& waiting_for);
-  void Export();
-  void Exported(const absl::StatusOr<std::string>& path);
   absl::StatusOr<v1::Assignment> MakeAssignment(const Assign& effect) const;
+  // Says of an assignment whose payload to be sent is `sent` which model that makes, if it is not one itself.
+  absl::Status NameChanges(const StoredPayload& sent, v1::Assignment* assignment) const;
   v1::SubspaceWork MakeSubspaceWork(const Assign& effect, const BasisDelivery& basis) const;
 
   // run_driver_status.cc

@@ -39,6 +39,10 @@ absl::StatusOr<std::unique_ptr<ModelStore>> ModelStore::Open(const ModelStoreOpt
   std::unique_ptr<ModelStore> store(new ModelStore(options, journal));
   TW_RETURN_IF_ERROR(store->files_.MakeFolders());
   TW_RETURN_IF_ERROR(store->OpenBases());
+  if (SendsChanges(options.plan)) {
+    store->changes_ = std::make_unique<ChangeStore>(options.directory);
+    TW_RETURN_IF_ERROR(store->changes_->MakeFolder());
+  }
   TW_RETURN_IF_ERROR(store->Recover());
   return store;
 }
@@ -148,6 +152,7 @@ absl::StatusOr<VersionRow> ModelStore::Publish(const PublishVersion& request) {
   RoundRow round = request.round;
   round.version = request.new_version;
   TW_RETURN_IF_ERROR(Install(spec(), row, round, request.folded, request.pinned, *basis));
+  if (changes_ != nullptr) changes_->Enter(row);
   return row;
 }
 
@@ -170,6 +175,7 @@ absl::StatusOr<std::optional<BasisRow>> ModelStore::WriteNext(const PublishVersi
   }
   row->state_sha256 = written.state_sha256;
   TW_RETURN_IF_ERROR(EncodeDownlink(*model, row));
+  if (changes_ != nullptr) changes_->Write(*model, base, files.old_weights, *row, files.new_weights);
   PassFailPoint(FailPoint::kAfterVersionWrite);
   return basis;
 }
@@ -180,6 +186,7 @@ absl::Status ModelStore::Install(const std::shared_ptr<const ModelSpec>& model, 
   if (basis.has_value()) TW_RETURN_IF_ERROR(bases_->Install(*basis));
   TW_RETURN_IF_ERROR(files_.Install(row));
   TW_RETURN_IF_ERROR(files_.SyncFolders());
+  if (changes_ != nullptr) changes_->Install();
   PassFailPoint(FailPoint::kAfterVersionRename);
   TW_ASSIGN_OR_RETURN(std::shared_ptr<const StoredPayload> payload,
                       StoredPayload::Open(files_.Payload(row), row.downlink, *model));

@@ -9,6 +9,8 @@
 //   payloads/frozen.payload          the frozen tensors, once per run, if the model has any
 //   exported/model-vN.safetensors    what Export made
 //
+// Where a round moves only a part of the model, variant I is what changed in I versions (change_store.h).
+//
 // In a subspace (docs/igc.md) a version is coordinates, variant I of it has the last coordinates of the I epochs
 // before, and basis_store.h says what else there is.
 //
@@ -42,6 +44,7 @@
 #include "server/aggregate/round_aggregate.h"
 #include "server/aggregate/strategy.h"
 #include "server/store/basis_store.h"
+#include "server/store/change_store.h"
 #include "server/store/journal.h"
 #include "server/store/stored_payload.h"
 #include "server/store/version_files.h"
@@ -124,6 +127,9 @@ class ModelStore {
   // In a subspace: what a client that has `held` is to be sent for a version, whichever is fewest bytes: variant
   // `missed`, or variant 0 and the snapshot. NOT_FOUND if the version is gone. A look-up.
   absl::StatusOr<BasisDelivery> DeliveryTo(uint64_t version, const std::optional<HeldBasis>& held) const;
+  // Where clients are sent what changed (SendsChanges): the variant for one that has `held`, the payload of an older
+  // version. That variant may turn out to be the model itself, if it is fewer bytes. 0: the model. A look-up.
+  uint32_t ChangesSince(uint64_t version, const std::optional<Digest>& held) const;
   // Another name for the file of theta of an epoch that a stored version belongs to, for clients on the same disk.
   absl::Status LinkBasis(uint64_t epoch, const std::string& path) const { return bases_->Link(epoch, path); }
   // What `payload` would have been in FP32, for reports. 0 for a snapshot: that is what a subspace costs besides.
@@ -182,6 +188,7 @@ class ModelStore {
   absl::StatusOr<PayloadRef> EncodeVariant(const ModelSpec& spec, uint64_t version, uint32_t variant,
                                            const std::string& weights, const std::string& path) const;
   absl::StatusOr<std::shared_ptr<const StoredPayload>> MakeVariant(uint64_t version, uint32_t variant);
+  absl::StatusOr<std::shared_ptr<const StoredPayload>> MakeChanges(const VersionRow& row, uint32_t missed) const;
   absl::Status Install(const std::shared_ptr<const ModelSpec>& spec, const VersionRow& row,
                        const std::optional<RoundRow>& round, const std::vector<std::string>& folded,
                        const std::vector<uint64_t>& pinned, const std::optional<BasisRow>& basis);
@@ -193,7 +200,8 @@ class ModelStore {
   const ModelStoreOptions options_;
   const VersionFiles files_;
   Journal* const journal_;
-  std::unique_ptr<BasisStore> bases_;  // in a subspace
+  std::unique_ptr<BasisStore> bases_;     // in a subspace
+  std::unique_ptr<ChangeStore> changes_;  // where clients are sent what changed
   mutable std::atomic<uint64_t> next_expansion_{0};
   RecoveryReport recovery_;
   std::function<void(absl::Duration)> encoded_ = [](absl::Duration) {};

@@ -37,6 +37,7 @@ absl::Status ModelStore::Recover() {
     for (const VersionRow& row : rows) versions_[row.version] = row;
   }
   TW_RETURN_IF_ERROR(RecoverBases(rows));
+  if (changes_ != nullptr) TW_RETURN_IF_ERROR(changes_->Recover(newest.spec(), rows.back().version));
   return RecoverPayloads(rows);
 }
 

@@ -1,4 +1,5 @@
-// Variants of a version's payload under partial quantisation: the same weights, each with other row blocks left exact.
+// Variants of a version's payload. Under partial quantisation: the same weights, each with other row blocks left exact.
+// Where clients are sent what changed: since how many versions.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,6 +55,11 @@ absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::Variant(uint64_
 absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::MakeVariant(uint64_t version, uint32_t variant) {
   TW_ASSIGN_OR_RETURN(const VersionRow row, FindRow(version));
   const Monotonic start = Clock::System()->Now();
+  if (changes_ != nullptr) {
+    absl::StatusOr<std::shared_ptr<const StoredPayload>> changes = MakeChanges(row, variant);
+    encoded_(Clock::System()->Now() - start);
+    return changes;
+  }
   const std::shared_ptr<const ModelSpec> model = spec();
   const std::string path = files_.Variant(row, variant);
   // No temporary name: the file counts for nothing until it is entered here, and goes at the next start.
@@ -63,6 +69,20 @@ absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::MakeVariant(uin
   if (!payload.ok()) RemoveFile(path).IgnoreError();  // the first error is the one to report
   encoded_(Clock::System()->Now() - start);
   return payload;
+}
+
+// What cannot be made is not worth a client's round: it takes the model.
+absl::StatusOr<std::shared_ptr<const StoredPayload>> ModelStore::MakeChanges(const VersionRow& row,
+                                                                             uint32_t missed) const {
+  const std::string path = files_.Variant(row, missed);
+  const absl::StatusOr<std::shared_ptr<const StoredPayload>> changes =
+      changes_->Make(*spec(), row, missed, files_.Weights(row), path);
+  if (!changes.ok()) RemoveFile(path).IgnoreError();
+  return changes.ok() && *changes != nullptr ? changes : Downlink(row.version);
+}
+
+uint32_t ModelStore::ChangesSince(uint64_t version, const std::optional<Digest>& held) const {
+  return changes_ != nullptr && held.has_value() ? changes_->Missed(version, *held) : 0;
 }
 
 }  // namespace thinwire

@@ -177,8 +177,7 @@ TEST_F(GrpcFederationApiTest, ErrorsComeThroughWithCodeAndWords) {
   server.service.await = [](const v1::AwaitAssignmentRequest&, v1::AwaitAssignmentResponse*) {
     return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "client-1 has not joined");
   };
-  EXPECT_THAT(api->AwaitAssignment(std::nullopt),
-              StatusIs(absl::StatusCode::kFailedPrecondition, "client-1 has not joined"));
+  EXPECT_THAT(api->AwaitAssignment({}), StatusIs(absl::StatusCode::kFailedPrecondition, "client-1 has not joined"));
 }
 
 TEST_F(GrpcFederationApiTest, NobodyListeningIsUnavailable) {
@@ -228,7 +227,7 @@ TEST_F(GrpcFederationApiTest, AServerThatHangsRunsIntoTheCallsDeadline) {
     return grpc::Status::OK;
   };
   EXPECT_THAT(api->Heartbeat(""), StatusIs(absl::StatusCode::kDeadlineExceeded));
-  EXPECT_THAT(api->AwaitAssignment(std::nullopt), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(api->AwaitAssignment({}), StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(GrpcFederationApiTest, ADownloadOfSeveralMegabytesArrivesWholeFromItsOffset) {
@@ -391,7 +390,7 @@ TEST_F(GrpcFederationApiTest, CancelEndsACallUnderWayAndEveryLaterOneButLeave) {
     arrived.Wait();
     api->Cancel();
   });
-  EXPECT_THAT(api->AwaitAssignment(std::nullopt), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(api->AwaitAssignment({}), StatusIs(absl::StatusCode::kCancelled));
   canceller.join();
   EXPECT_THAT(api->Heartbeat(""), StatusIs(absl::StatusCode::kCancelled));
   EXPECT_THAT(api->Download(Ref(10), 0, nullptr), StatusIs(absl::StatusCode::kCancelled));

@@ -43,6 +43,7 @@ class FakeFederation : public FederationApi {
   uint64_t bytes_down = 0, bytes_up = 0;
   std::vector<JoinRequest> joins;
   std::vector<std::optional<HeldBasis>> bases;  // as each AwaitAssignment said
+  std::vector<std::optional<Digest>> models;
   std::map<std::string, EvaluateResult> evaluations;
   std::map<std::string, std::string> failures;
   std::vector<std::string> activities;
@@ -56,8 +57,9 @@ class FakeFederation : public FederationApi {
     return join;
   }
 
-  absl::StatusOr<AwaitReply> AwaitAssignment(const std::optional<HeldBasis>& basis) override {
-    bases.push_back(basis);
+  absl::StatusOr<AwaitReply> AwaitAssignment(const Holdings& holdings) override {
+    bases.push_back(holdings.basis);
+    models.push_back(holdings.model);
     if (auto error = Enter("AwaitAssignment")) return *error;
     MutexLock lock(mutex_);
     if (answers.empty()) return AwaitReply(RunEnded{"COMPLETED", ""});
