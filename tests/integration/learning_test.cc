@@ -73,5 +73,32 @@ TEST_F(LearningTest, CoordinatesOfASubspaceLearn) {
   EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
 }
 
+// Of 114,314 weights 5,000 travel from each client, and what changed back.
+TEST_F(LearningTest, LargestEntriesLearn) {
+  const std::string plan = R"(plan { explicit {
+    downlink { value { fp32 {} } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA value { fp32 {} } top_k { k: 5000 } error_feedback {} } } }
+)";
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, Learn(plan, "full"));
+  EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
+  EXPECT_GT(status.accuracy(), 0.5);
+  EXPECT_LE(status.trainer_traffic().down().payload_bytes(), 2u * (2 * 5000 * 6 + 300));
+  EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
+}
+
+// FetchSGD: 15,000 cells travel, and 5,000 weights move.
+TEST_F(LearningTest, SketchesLearn) {
+  const std::string plan = R"(plan { explicit {
+    downlink { value { fp32 {} } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA value { fp32 {} }
+             sketch { rows: 3 columns: 5000 k: 5000 momentum: 0.0 } } } }
+)";
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, Learn(plan, "full"));
+  EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
+  EXPECT_GT(status.accuracy(), 0.4);
+  EXPECT_LE(status.trainer_traffic().down().payload_bytes(), 2u * (5000 * 6 + 300));
+  EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
+}
+
 }  // namespace
 }  // namespace thinwire

@@ -5,7 +5,6 @@
 // Bytes of tensors are counted where LibTorch allocates them; those of packed weights where they are held. "Resident"
 // is the kernel's count of the process's pages above what it had when LibTorch and the batch were loaded.
 #include <ATen/ATen.h>
-#include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <torch/optim/sgd.h>
 
@@ -15,9 +14,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -33,6 +30,7 @@
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "common/codec/row_blocks.h"
+#include "tests/unit/train/counting_allocator.h"
 
 namespace thinwire {
 namespace {
@@ -41,53 +39,6 @@ struct Flags {
   std::string model = "conformer-l", weights = "full", codec = "s1e3m7:pow2/4096+weights+partial=0.1";
   bool checkpoint = false, help = false;
   uint64_t batch = 4, frames = 400, steps = 3, seed = 1;
-};
-
-// Counts what passes through LibTorch's allocator.
-class CountingAllocator : public c10::Allocator {
- public:
-  explicit CountingAllocator(c10::Allocator* real) : real_(real) {}
-  c10::DataPtr allocate(size_t size) const override {
-    c10::DataPtr data = real_->allocate(size);
-    if (data.get() == nullptr) return data;
-    {
-      const std::lock_guard<std::mutex> lock(Mutex());
-      Sizes()[data.get()] = size;
-      Live() += size;
-      Peak() = std::max(Peak(), Live());
-    }
-    void* const memory = data.release_context();
-    return {memory, memory, &Free, at::Device(at::kCPU)};
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return &Free; }
-
-  static size_t& Live() {
-    static size_t live = 0;
-    return live;
-  }
-  static size_t& Peak() {
-    static size_t peak = 0;
-    return peak;
-  }
-
- private:
-  static std::mutex& Mutex() {
-    static auto* const mutex = new std::mutex;
-    return *mutex;
-  }
-  static std::map<void*, size_t>& Sizes() {
-    static auto* const sizes = new std::map<void*, size_t>;
-    return *sizes;
-  }
-  static void Free(void* memory) {
-    {
-      const std::lock_guard<std::mutex> lock(Mutex());
-      Live() -= Sizes()[memory];
-      Sizes().erase(memory);
-    }
-    c10::GetDefaultCPUAllocator()->raw_deleter()(memory);
-  }
-  c10::Allocator* const real_;
 };
 
 // Of /proc/self/status, in bytes.
