@@ -2,8 +2,8 @@
 """Intrinsic gradient compression: accuracy against bytes, beside FedSGD, FedAvg, local top-k and FetchSGD.
 
 Simulated federations on SST-2 (--sst2), Shakespeare by role (--shakespeare) and CIFAR-10 (--cifar), each a folder as
-docs/text.md and docs/simulate.md have it; what is not given is left out. Each method tries three rates with the first
-seed and runs the best with all. Studies of d, K, E, local steps and bits are made on SST-2. Each finished run is kept
+docs/text.md and docs/simulate.md have it; what is not given is left out. Each rival and the plain subspace try three
+rates with the first seed and run the best with all; their variants take the same. Studies of d, K, E, local steps and bits are made on SST-2. Each finished run is kept
 in out/experiments/igc, so that a broken experiment goes on where it stopped. Tables (markdown, CSV) and plots go to
 docs/results. --quick makes shorter runs of one seed, in a folder of its own.
 """
@@ -53,9 +53,8 @@ def tasks(arguments, programs, folder):
                'partition': 'dirichlet:0.3', 'samples': 20000, 'batch': 16, 'rounds': 28, 'evaluate-every': 4, **everywhere,
                **short}
     task = Task('sst2', 'SST-2, labels skewed', options, (0.1, 0.3, 1), (10, 30, 100), programs, folder)
-    studies = igc_tasks.studies(4096, 8)
-    studies['steps'][2].extend(igc_tasks.local_steps(4096, options, 500))
-    result.append((task, methods_of(task, 500, 2000, (5, 800), 4096, 8), studies))
+    methods = methods_of(task, 500, 2000, (5, 800), 4096, 8)
+    result.append((task, methods, igc_tasks.studies(4096, 8, options, 500, methods)))
   if arguments.shakespeare:
     options = {'task': 'text', 'data': arguments.shakespeare, 'model': 'transformer-xs', 'clients': 100,
                'partition': 'speaker', 'samples': 20000, 'batch': 8, 'rounds': 28, 'evaluate-every': 4,
@@ -79,7 +78,7 @@ def run_task(task, methods, studies, kept, seeds, jobs):
   """Rows by run name, and the chosen rate by method and by study's method."""
   tuning = [task.run(method, rate, 1) for method in methods if not method.tuned_like for rate in task.rates_of(method)]
   rows = kept.all(tuning, jobs, say)
-  everything = methods + [method for _, _, its in studies.values() for method in its]
+  everything = list({each.name: each for each in methods + [one for _, _, its in studies.values() for one in its]}.values())
   chosen = {method.name: igc_tasks.best_rate(task, method, methods, rows) for method in everything}
   runs = [task.run(method, chosen[method.name], seed) for seed in seeds for method in everything]
   rows.update(kept.all(runs, jobs, say))

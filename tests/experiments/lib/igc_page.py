@@ -45,7 +45,7 @@ def lines_of(task, methods, chosen, results, reference):
   lines = []
   for method in methods:
     rows = results[method.name]
-    tried = 'as static' if method.tuned_like else ', '.join(f'{rate:g}' for rate in task.rates_of(method))
+    tried = f'as {method.tuned_like}' if method.tuned_like else ', '.join(f'{rate:g}' for rate in task.rates_of(method))
     losses = [row['loss'] for row in rows]
     lines.append([method.label, tried, f'{chosen[method.name]:g}', spread([row['accuracy'] for row in rows]),
                   f'{statistics.mean(losses):.3f} ± {deviation(losses):.3f}',

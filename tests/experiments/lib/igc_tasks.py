@@ -54,7 +54,7 @@ def rivals(options, local, sparse, sketch):
   return [
       Method('fedsgd', 'FedSGD, one step a round', 'fp32', {'batch': local}),
       Method('fedavg', 'FedAvg', 'fp32'),
-      Method('fedavg4', 'FedAvg, 4 epochs, a quarter of the rounds', 'fp32', fewer),
+      Method('fedavg4', 'FedAvg, 4 epochs, a quarter of the rounds', 'fp32', fewer, tuned_like='fedavg'),
       Method('topk', f'local top-k, k = {sparse:,}', f'topk:k={sparse}'),
       Method('fetchsgd', f'FetchSGD, {sketch[0]} x {sketch[1]:,}, k = {sparse:,}',
              f'fetchsgd:rows={sketch[0]},columns={sketch[1]},k={sparse}', {'batch': local}),
@@ -65,8 +65,8 @@ def subspaces(dimension, epoch, vectors):
   """Plans of intrinsic gradient compression."""
   return [
       Method('static', f'IGC static, d = {dimension:,}', f'igc:d={dimension}', subspace=True),
-      Method('varying', f'IGC time-varying, E = {epoch}', f'igc:d={dimension},epoch={epoch}', subspace=True),
-      Method('k', f'IGC K = {vectors}', f'igc:d={dimension},k={vectors}', subspace=True),
+      like_static('varying', f'IGC time-varying, E = {epoch}', f'igc:d={dimension},epoch={epoch}'),
+      like_static('k', f'IGC K = {vectors}', f'igc:d={dimension},k={vectors}'),
       like_static('bits4', 'IGC static, 4 bits', f'igc:d={dimension},value=s1e2m1/64'),
   ]
 
@@ -75,25 +75,30 @@ def like_static(name, label, plan, options=None, scale=1.0):
   return Method(name, label, plan, options or {}, subspace=True, tuned_like='static', scale=scale)
 
 
-def studies(dimension, epoch):
-  """By name: a title, what it says, and methods that take static's rate."""
-  return {
-      'd': ('d against accuracy', 'The rate goes with 1 / d: the step of a coordinate is the same.', [
-          like_static(f'd{d}', f'd = {d:,}', f'igc:d={d}', scale=dimension / d)
-          for d in (dimension // 16, dimension // 4, dimension, dimension * 4)]),
-      'k_e': ('K and E against accuracy', 'Vectors at once, and versions to an epoch.', [
-          like_static(f'k{k}e{e}', f'K = {k}, ' + (f'E = {e}' if e else 'one epoch'),
-                      f'igc:d={dimension // 4},k={k}' + (f',epoch={e}' if e else ''), scale=4.0)
-          for k, e in ((1, 0), (1, epoch), (1, epoch // 2), (4, 0), (4, epoch), (16, 0))]),
-      'steps': ('Local steps', 'One step of all samples of a client, one epoch, two with half the rounds.', []),
-      'bits': ('Bits of a coordinate', 'Codec of both directions.', [
-          like_static(f'bits_{value}', value, f'igc:d={dimension},value={value}')
-          for value in ('fp32', 's1e3m4/64', 's1e2m1/64', 's1e2m0/64')]),
-  }
-
-
-def local_steps(dimension, options, local):
+def studies(dimension, epoch, options, local, methods):
+  """By name: a title, what it says, and methods that take static's rate; those of `methods` that belong there are not
+  run again. Bytes of K vectors at once are those of a dimension K times as large."""
+  static, _, _, bits4 = (method for method in methods if method.subspace)
+  quarter = dimension // 4
+  small = like_static(f'd{quarter}', f'd = {quarter:,}', f'igc:d={quarter}', scale=4.0)
   half = {'epochs': 2, 'rounds': options['rounds'] // 2, 'evaluate-every': max(1, options['evaluate-every'] // 2)}
-  return [like_static('one_step', 'one step a round', f'igc:d={dimension}', {'batch': local}),
-          like_static('one_epoch', 'one epoch a round', f'igc:d={dimension}'),
-          like_static('two_epochs', 'two epochs, half the rounds', f'igc:d={dimension}', half)]
+
+  def of_dimension(factor):
+    d = int(dimension * factor)
+    return like_static(f'd{d}', f'd = {d:,}', f'igc:d={d}', scale=1 / factor)
+
+  def of_vectors(k, e):
+    return like_static(f'k{k}e{e}', f'K = {k}, ' + (f'E = {e}' if e else 'one epoch'),
+                       f'igc:d={quarter},k={k}' + (f',epoch={e}' if e else ''), scale=4.0)
+  return {
+      'd': ('d against accuracy', 'The rate goes with 1 / d: the step of a coordinate is the same.',
+            [of_dimension(1 / 16), small, static, of_dimension(4)]),
+      'k_e': ('K and E against accuracy', f'Vectors of {quarter:,} at once, and versions to an epoch.',
+              [small, of_vectors(1, epoch), of_vectors(4, 0), of_vectors(4, epoch)]),
+      'steps': ('Local steps', 'One step of all samples of a client, one epoch, two with half the rounds.',
+                [like_static('one_step', 'one step a round', f'igc:d={dimension}', {'batch': local}), static,
+                 like_static('two_epochs', 'two epochs, half the rounds', f'igc:d={dimension}', half)]),
+      'bits': ('Bits of a coordinate', 'Codec of both directions.',
+               [static, like_static('bits8', 'S1E3M4, scales for 64', f'igc:d={dimension},value=s1e3m4/64'), bits4,
+                like_static('bits3', 'S1E2M0, scales for 64', f'igc:d={dimension},value=s1e2m0/64')]),
+  }

@@ -37,6 +37,20 @@ class RatesTest(unittest.TestCase):
     self.assertEqual((settings['plan'], settings['learning-rate'], settings['seed']), ('fp32', 0.1, 2))
 
 
+class StudiesTest(unittest.TestCase):
+  def test_what_methods_run_is_not_run_again(self):
+    methods = igc_tasks.subspaces(1024, 4, 2)
+    studies = igc_tasks.studies(1024, 4, OPTIONS, 5, methods)
+    self.assertIs(studies['d'][2][2], methods[0])
+    self.assertIs(studies['bits'][2][2], methods[3])
+    self.assertIs(studies['d'][2][1], studies['k_e'][2][0])
+
+  def test_the_rate_goes_with_one_over_d(self):
+    sizes = igc_tasks.studies(1024, 4, OPTIONS, 5, igc_tasks.subspaces(1024, 4, 2))['d'][2]
+    self.assertEqual([(one.plan, one.scale) for one in sizes],
+                     [('igc:d=64', 16), ('igc:d=256', 4), ('igc:d=1024', 1), ('igc:d=4096', 0.25)])
+
+
 class PageTest(unittest.TestCase):
   def test_the_front_is_what_nothing_beats_for_as_many_bytes(self):
     results = {'dear': [row(0.9, 0, 5e6)], 'cheap': [row(0.5, 0, 1e3)], 'poor': [row(0.4, 0, 1e6)]}
