@@ -9,6 +9,7 @@
 #include "client/daemon/command_line.h"
 #include "client/rpc/channel.h"
 #include "client/session/state_folder.h"
+#include "client/session/uplink_pacer.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/credentials.h"
 
@@ -64,6 +65,8 @@ std::vector<CommandLineFlag> CommonFlags(const std::vector<ClientTask>& tasks, C
       {"--max-rounds", "N", &flags->max_rounds, "leaves after so many rounds, whatever became of them; 0: no limit"},
       {"--max-failures", "N", &flags->max_failures, "gives up after so many failed calls in a row; 0: tries for ever",
        0, 1'000'000'000},
+      {"--uplink", "RATE", &flags->uplink,
+       "uploads take no more of the link, for example 128kbit or 1.5Mbit; default: no limit"},
       {"--ca", "FILE", &flags->ca, "certificate of the authority that vouches for the server"},
       {"--cert", "FILE", &flags->cert, "this client's certificate; the name in it is the client's id"},
       {"--key", "FILE", &flags->key, "and its key; the three files are read again when they change"},
@@ -92,6 +95,7 @@ absl::Status CheckFlags(const ClientFlags& flags, const std::vector<ClientTask>&
       CheckChoice("--log-level", flags.log_level, {"trace", "debug", "info", "warn", "error", "critical", "off"}));
   const absl::Status security = CheckSecurityFlags(SecurityOf(flags), PeerRole::kClient);
   if (!security.ok()) return RefuseFlag(std::string(security.message()));
+  if (!flags.uplink.empty()) TW_RETURN_IF_ERROR(NameFlag("--uplink", ParseLinkRate(flags.uplink).status()));
   if (flags.state.empty()) return RefuseFlag("--state is empty; name a folder");
   if (flags.once && flags.max_rounds > 1) return RefuseFlag("--once contradicts --max-rounds; give one of them");
   if (!flags.client_id.empty()) {

@@ -32,6 +32,7 @@ struct ClientFlags {
   std::string client_id;
   uint64_t max_rounds = 0;
   uint64_t max_failures = 0;
+  std::string uplink;
   std::string log_level = "info";
   std::string ca;
   std::string cert;

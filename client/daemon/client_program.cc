@@ -30,6 +30,7 @@ SessionOptions MakeOptions(const ClientFlags& flags, const std::string& client_i
   options.role = flags.role == "evaluator" ? ClientRole::kEvaluator : ClientRole::kTrainer;
   options.server = flags.server;
   options.max_rounds = flags.max_rounds;
+  options.uplink_bits_per_second = flags.uplink.empty() ? 0 : ParseLinkRate(flags.uplink).value();
   options.max_failures = static_cast<uint32_t>(flags.max_failures);
   options.retry_seed = DeriveKey({KeyWord("retry"), KeyWord(client_id)});
   return options;

@@ -38,10 +38,11 @@ namespace thinwire {
 
 struct SessionOptions {
   ClientRole role = ClientRole::kTrainer;
-  std::string server;         // for messages
-  uint64_t max_rounds = 0;    // assignments to work on, whatever becomes of them; 0: no limit
-  uint32_t max_failures = 0;  // failed calls in a row before it gives up; 0: never
-  uint64_t retry_seed = 0;    // of the jitter; differs from client to client
+  std::string server;                   // for messages
+  uint64_t max_rounds = 0;              // assignments to work on, whatever becomes of them; 0: no limit
+  uint32_t max_failures = 0;            // failed calls in a row before it gives up; 0: never
+  uint64_t retry_seed = 0;              // of the jitter; differs from client to client
+  uint64_t uplink_bits_per_second = 0;  // that uploads may take; 0: no limit
   absl::Duration progress_interval = absl::Seconds(5);
 };
 

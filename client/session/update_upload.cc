@@ -69,8 +69,9 @@ absl::StatusOr<UpdateStatus> UpdateUploader::SendFrom(const PendingUpdate& updat
   request.train_time = update.train_time;
   const uint64_t total = update.payload.total_size;
   return api_->Upload(request, [&](uint64_t from, size_t max, std::string* out) {
-    out->resize(static_cast<size_t>(std::min<uint64_t>(max, total - std::min(from, total))));
+    out->resize(pacer_.Piece(static_cast<size_t>(std::min<uint64_t>(max, total - std::min(from, total)))));
     TW_RETURN_IF_ERROR(file.ReadAt(from, out->size(), out->empty() ? nullptr : &(*out)[0]));
+    TW_RETURN_IF_ERROR(pacer_.Await(out->size()));
     bytes_sent_ += out->size();
     if (progress) progress(offset, from + out->size(), total);
     return absl::OkStatus();

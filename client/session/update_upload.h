@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "client/session/federation_api.h"
 #include "client/session/pending_update.h"
+#include "client/session/uplink_pacer.h"
 
 namespace thinwire {
 
@@ -21,7 +22,7 @@ class UpdateUploader {
   using ProgressFn = std::function<void(uint64_t start, uint64_t done, uint64_t total)>;
 
   // `api` must outlive it.
-  explicit UpdateUploader(FederationApi* api) : api_(api) {}
+  UpdateUploader(FederationApi* api, const UplinkPacer& pacer) : api_(api), pacer_(pacer) {}
 
   // Asks what the server holds, sends the rest, and asks again if the server's offset differs. OK: the server has the
   // update or wants it no more, as the state says (kReceived, kFolded, kDiscarded or kFailed). Errors: those of
@@ -36,6 +37,7 @@ class UpdateUploader {
   absl::StatusOr<UpdateStatus> SendFrom(const PendingUpdate& update, uint64_t offset, const ProgressFn& progress);
 
   FederationApi* const api_;
+  UplinkPacer pacer_;
   uint64_t bytes_sent_ = 0;
 };
 

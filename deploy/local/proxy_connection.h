@@ -11,9 +11,9 @@
 
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/base/token_bucket.h"
 #include "deploy/local/delay_queue.h"
 #include "deploy/local/sockets.h"
-#include "deploy/local/token_bucket.h"
 
 namespace thinwire {
 

@@ -35,6 +35,14 @@ TEST(ClientFlagsTest, ValuesComeAfterASpaceOrAnEqualsSign) {
   EXPECT_EQ(flags.client_id, "ward-7");
 }
 
+TEST(ClientFlagsTest, AnUplinkThatIsNoRateIsRefusedWithExamples) {
+  EXPECT_THAT(Parse(WithServer({"--task=echo", "--uplink=128kbit"})), IsOk());
+  for (const char* rate : {"128", "fast", "0kbit", "-1Mbit", "1e300Gbit", "nanGbit", "128 kb"}) {
+    EXPECT_THAT(Parse(WithServer({"--task=echo", std::string("--uplink=") + rate})),
+                StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr(rate), HasSubstr("for example 128kbit"))));
+  }
+}
+
 TEST(ClientFlagsTest, ATaskGetsItsOwnFlags) {
   ClassifyFlags seen;
   const std::vector<ClientTask> tasks = {

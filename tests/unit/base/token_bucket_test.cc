@@ -1,4 +1,4 @@
-#include "deploy/local/token_bucket.h"
+#include "common/base/token_bucket.h"
 
 #include <limits>
 

@@ -1,6 +1,6 @@
 // A rate limit in bytes a second that lets short bursts pass.
-#ifndef THINWIRE_DEPLOY_LOCAL_TOKEN_BUCKET_H_
-#define THINWIRE_DEPLOY_LOCAL_TOKEN_BUCKET_H_
+#ifndef THINWIRE_COMMON_BASE_TOKEN_BUCKET_H_
+#define THINWIRE_COMMON_BASE_TOKEN_BUCKET_H_
 
 #include <algorithm>
 #include <cstdint>
@@ -11,14 +11,18 @@
 
 namespace thinwire {
 
-// The bucket starts full and holds 50 ms worth of its rate, at least one Ethernet frame. Not thread-safe.
+// The bucket starts full. Not thread-safe.
 class TokenBucket {
  public:
   TokenBucket() = default;
-  // 0 = no limit.
+  // 0 = no limit. The bucket holds 50 ms worth of the rate, at least one Ethernet frame.
   void SetRate(uint64_t bytes_per_second, Monotonic now) {
+    SetRate(bytes_per_second, std::max<uint64_t>(bytes_per_second / 20, 1500), now);
+  }
+  // The bucket holds `capacity` bytes.
+  void SetRate(uint64_t bytes_per_second, uint64_t capacity, Monotonic now) {
     rate_ = static_cast<double>(bytes_per_second);
-    capacity_ = std::max(rate_ / 20, 1500.0);
+    capacity_ = static_cast<double>(capacity);
     tokens_ = capacity_;
     filled_at_ = now;
   }
@@ -37,9 +41,11 @@ class TokenBucket {
   }
 
   // Time from the last call of Available until a quarter of the bucket is there: fewer, larger writes.
-  absl::Duration Refill() const {
+  absl::Duration Refill() const { return Refill(capacity_ / 4); }
+  // Until `bytes` are there.
+  absl::Duration Refill(double bytes) const {
     if (rate_ == 0) return absl::ZeroDuration();
-    return absl::Seconds(std::max(0.0, capacity_ / 4 - tokens_) / rate_);
+    return absl::Seconds(std::max(0.0, bytes - tokens_) / rate_);
   }
 
  private:
@@ -51,4 +57,4 @@ class TokenBucket {
 
 }  // namespace thinwire
 
-#endif  // THINWIRE_DEPLOY_LOCAL_TOKEN_BUCKET_H_
+#endif  // THINWIRE_COMMON_BASE_TOKEN_BUCKET_H_
