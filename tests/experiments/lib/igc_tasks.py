@@ -55,9 +55,19 @@ def rivals(options, local, sparse, sketch):
       Method('fedsgd', 'FedSGD, one step a round', 'fp32', {'batch': local}),
       Method('fedavg', 'FedAvg', 'fp32'),
       Method('fedavg4', 'FedAvg, 4 epochs, a quarter of the rounds', 'fp32', fewer, tuned_like='fedavg'),
-      Method('topk', f'local top-k, k = {sparse:,}', f'topk:k={sparse}'),
-      Method('fetchsgd', f'FetchSGD, {sketch[0]} x {sketch[1]:,}, k = {sparse:,}',
-             f'fetchsgd:rows={sketch[0]},columns={sketch[1]},k={sparse}', {'batch': local}),
+      *sparse_rivals(local, sparse, sketch),
+      *sparse_rivals(local, sparse // 4, (sketch[0], sketch[1] // 4), 'small'),
+  ]
+
+
+def sparse_rivals(local, sparse, sketch, size=''):
+  """Top-k and FetchSGD; those of another size take the rates of these."""
+  like = (lambda name: name) if size else (lambda name: '')
+  rows, columns = sketch
+  return [
+      Method('topk' + size, f'local top-k, k = {sparse:,}', f'topk:k={sparse}', tuned_like=like('topk')),
+      Method('fetchsgd' + size, f'FetchSGD, {rows} x {columns:,}, k = {sparse:,}',
+             f'fetchsgd:rows={rows},columns={columns},k={sparse}', {'batch': local}, tuned_like=like('fetchsgd')),
   ]
 
 

@@ -37,6 +37,14 @@ class RatesTest(unittest.TestCase):
     self.assertEqual((settings['plan'], settings['learning-rate'], settings['seed']), ('fp32', 0.1, 2))
 
 
+class RivalsTest(unittest.TestCase):
+  def test_small_ones_take_the_rates_of_the_others(self):
+    by_name = {method.name: method for method in igc_tasks.rivals(OPTIONS, 5, 400, (3, 800))}
+    self.assertEqual((by_name['topk'].plan, by_name['topk'].tuned_like), ('topk:k=400', ''))
+    self.assertEqual((by_name['topksmall'].plan, by_name['topksmall'].tuned_like), ('topk:k=100', 'topk'))
+    self.assertEqual(by_name['fetchsgdsmall'].plan, 'fetchsgd:rows=3,columns=200,k=100')
+
+
 class StudiesTest(unittest.TestCase):
   def test_what_methods_run_is_not_run_again(self):
     methods = igc_tasks.subspaces(1024, 4, 2)
