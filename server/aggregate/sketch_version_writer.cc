@@ -27,14 +27,15 @@ absl::StatusOr<ModelSpec> StateSpec(const SketchPlan& plan) {
                             {"sketch.error", shape, DataType::kFloat32, TensorRole::kBuffer}});
 }
 
-absl::Status CheckFinite(const std::vector<float>& values, const std::string& what) {
+absl::Status CheckFinite(absl::Span<const float> values, const std::string& what) {
   const bool finite = std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
   if (finite) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(what, " would have a value that is not finite; lower the learning rate or uplink.sketch.momentum"));
 }
 
-class SketchVersionWriter {
+// The new version, made as it is read: each block once, in the order of the file.
+class SketchVersionWriter : public BlockSource {
  public:
   SketchVersionWriter(const ModelSpec& spec, const RoundAggregate& aggregate, const PublishRequest& request)
       : spec_(spec),
@@ -55,11 +56,25 @@ class SketchVersionWriter {
       return absl::InvalidArgumentError(absl::StrCat(request_.old_weights, " holds another model"));
     }
     TW_RETURN_IF_ERROR(SortStep());
-    TW_ASSIGN_OR_RETURN(new_, SafetensorsWriter::Create(request_.new_weights, spec_));
-    for (const uint32_t tensor : SafetensorsLayout(spec_)) TW_RETURN_IF_ERROR(WriteTensor(tensor));
-    TW_RETURN_IF_ERROR(new_->Finish());
-    TW_ASSIGN_OR_RETURN(written.weights_sha256, new_->Sha256OfFile());
+    TW_ASSIGN_OR_RETURN(written.weights_sha256, CreateSafetensors(request_.new_weights, spec_, *this));
     return written;
+  }
+
+  absl::Status ReadFloats(uint32_t index, uint64_t first, absl::Span<float> weights) override {
+    TW_RETURN_IF_ERROR(old_->ReadFloats(index, first, weights));
+    const TensorRole role = spec_.tensors()[index].role;
+    if (role == TensorRole::kBuffer) {
+      mean_.resize(weights.size());
+      TW_RETURN_IF_ERROR(aggregate_.ReadFloats(sum_tensors_[index], first, absl::MakeSpan(mean_)));
+      ApplyMean(mean_, weights);
+    }
+    if (role == TensorRole::kTrainable) AddStep(&shares_[index], first, weights);
+    return CheckFinite(weights, absl::StrCat("tensor '", spec_.tensors()[index].name, "'"));
+  }
+
+  absl::Status ReadInts(uint32_t index, uint64_t first, absl::Span<int64_t> out) override {
+    const bool frozen = spec_.tensors()[index].role == TensorRole::kFrozen;
+    return frozen ? old_->ReadInts(index, first, out) : aggregate_.ReadInts(sum_tensors_[index], first, out);
   }
 
  private:
@@ -109,44 +124,12 @@ class SketchVersionWriter {
                       });
   }
 
-  absl::Status WriteTensor(uint32_t index) {
-    const TensorSpec& tensor = spec_.tensors()[index];
-    for (uint64_t block = 0; block < BlockCount(tensor.count()); ++block) {
-      const uint64_t first = block * kBlockValues;
-      const uint32_t size = BlockSize(tensor.count(), block);
-      const bool floats = tensor.dtype == DataType::kFloat32;
-      TW_RETURN_IF_ERROR(floats ? WriteFloats(index, first, size) : WriteInts(index, first, size));
+  // Adds what of the step lies in these weights, which begin at value `first` of the share's tensor. Blocks come in
+  // order.
+  void AddStep(Share* share, uint64_t first, absl::Span<float> weights) {
+    for (; share->begin < share->end && indices_[share->begin] < first + weights.size(); ++share->begin) {
+      weights[indices_[share->begin] - first] += step_.values[share->begin];
     }
-    return absl::OkStatus();
-  }
-
-  absl::Status WriteFloats(uint32_t index, uint64_t first, uint32_t size) {
-    weights_.resize(size);
-    TW_RETURN_IF_ERROR(old_->ReadFloats(index, first, absl::MakeSpan(weights_)));
-    const TensorRole role = spec_.tensors()[index].role;
-    if (role == TensorRole::kBuffer) {
-      mean_.resize(size);
-      TW_RETURN_IF_ERROR(aggregate_.ReadFloats(sum_tensors_[index], first, absl::MakeSpan(mean_)));
-      ApplyMean(mean_, absl::MakeSpan(weights_));
-    }
-    if (role == TensorRole::kTrainable) AddStep(&shares_[index], first);
-    TW_RETURN_IF_ERROR(CheckFinite(weights_, absl::StrCat("tensor '", spec_.tensors()[index].name, "'")));
-    return new_->WriteFloats(index, first, weights_);
-  }
-
-  // Adds what of the step lies in weights_, which begin at value `first` of the share's tensor. Blocks come in order.
-  void AddStep(Share* share, uint64_t first) {
-    for (; share->begin < share->end && indices_[share->begin] < first + weights_.size(); ++share->begin) {
-      weights_[indices_[share->begin] - first] += step_.values[share->begin];
-    }
-  }
-
-  absl::Status WriteInts(uint32_t index, uint64_t first, uint32_t size) {
-    ints_.resize(size);
-    const bool frozen = spec_.tensors()[index].role == TensorRole::kFrozen;
-    TW_RETURN_IF_ERROR(frozen ? old_->ReadInts(index, first, absl::MakeSpan(ints_))
-                              : aggregate_.ReadInts(sum_tensors_[index], first, absl::MakeSpan(ints_)));
-    return new_->WriteInts(index, first, ints_);
   }
 
   const ModelSpec& spec_;
@@ -159,9 +142,7 @@ class SketchVersionWriter {
   std::vector<uint64_t> indices_;  // of the step's entries in their tensors
   std::vector<Share> shares_;      // by tensor
   std::optional<SafetensorsReader> old_;
-  std::optional<SafetensorsWriter> new_;
-  std::vector<float> weights_, mean_;
-  std::vector<int64_t> ints_;
+  std::vector<float> mean_;
 };
 
 }  // namespace

@@ -70,74 +70,53 @@ class StateFiles {
   std::optional<SafetensorsWriter> new_;
 };
 
-// Writes a version tensor by tensor, block by block, in the order of the file.
-class VersionWriter {
+// The new version, made as it is read: each block once, in the order of the file. State is written on the way.
+class NextVersion : public BlockSource {
  public:
-  VersionWriter(const ModelSpec& spec, const RoundAggregate& aggregate, const PublishRequest& request)
-      : spec_(spec), aggregate_(aggregate), strategy_(request.strategy), mean_(kBlockValues) {
+  NextVersion(const ModelSpec& spec, const RoundAggregate& aggregate, const StrategyOptions& strategy)
+      : spec_(spec), aggregate_(aggregate), strategy_(strategy), mean_(kBlockValues) {
     for (int which = 0; which < strategy_.state_values(); ++which) state_[which].resize(kBlockValues);
   }
 
-  absl::StatusOr<WrittenVersion> Run(const PublishRequest& request) {
+  absl::Status Open(const PublishRequest& request) {
     TW_ASSIGN_OR_RETURN(old_, SafetensorsReader::Open(request.old_weights));
     if (old_->spec() != spec_) {
       return absl::InvalidArgumentError(absl::StrCat(request.old_weights, " holds another model"));
     }
-    TW_ASSIGN_OR_RETURN(new_, SafetensorsWriter::Create(request.new_weights, spec_));
-    TW_RETURN_IF_ERROR(state_files_.Open(spec_, request));
-    for (const uint32_t tensor : SafetensorsLayout(spec_)) TW_RETURN_IF_ERROR(WriteTensor(tensor));
-    WrittenVersion written;
-    TW_ASSIGN_OR_RETURN(written.state_sha256, state_files_.Finish());
-    TW_RETURN_IF_ERROR(new_->Finish());
-    TW_ASSIGN_OR_RETURN(written.weights_sha256, new_->Sha256OfFile());
-    return written;
+    return state_files_.Open(spec_, request);
   }
+
+  absl::Status ReadFloats(uint32_t index, uint64_t first, absl::Span<float> weights) override {
+    TW_RETURN_IF_ERROR(old_->ReadFloats(index, first, weights));
+    const TensorRole role = spec_.tensors()[index].role;
+    if (role == TensorRole::kFrozen) return absl::OkStatus();
+    const absl::Span<float> mean = absl::MakeSpan(mean_.data(), weights.size());
+    TW_RETURN_IF_ERROR(aggregate_.ReadFloats(index, first, mean));
+    if (role == TensorRole::kTrainable) TW_RETURN_IF_ERROR(Advance(index, first, mean, weights));
+    if (role == TensorRole::kBuffer) ApplyMean(mean, weights);
+    return CheckFinite(index, first, weights);
+  }
+
+  absl::Status ReadInts(uint32_t index, uint64_t first, absl::Span<int64_t> out) override {
+    const bool frozen = spec_.tensors()[index].role == TensorRole::kFrozen;
+    return frozen ? old_->ReadInts(index, first, out) : aggregate_.ReadInts(index, first, out);
+  }
+
+  absl::StatusOr<Digest> FinishState() { return state_files_.Finish(); }
 
  private:
-  absl::Status WriteTensor(uint32_t index) {
-    const TensorSpec& tensor = spec_.tensors()[index];
-    for (uint64_t block = 0; block < BlockCount(tensor.count()); ++block) {
-      const uint64_t first = block * kBlockValues;
-      const uint32_t size = BlockSize(tensor.count(), block);
-      const bool floats = tensor.dtype == DataType::kFloat32;
-      TW_RETURN_IF_ERROR(floats ? WriteFloats(index, first, size) : WriteInts(index, first, size));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status WriteFloats(uint32_t index, uint64_t first, uint32_t size) {
-    weights_.resize(size);
-    TW_RETURN_IF_ERROR(old_->ReadFloats(index, first, absl::MakeSpan(weights_)));
-    const TensorRole role = spec_.tensors()[index].role;
-    if (role != TensorRole::kFrozen) {
-      TW_RETURN_IF_ERROR(aggregate_.ReadFloats(index, first, absl::MakeSpan(mean_.data(), size)));
-      if (role == TensorRole::kTrainable) TW_RETURN_IF_ERROR(Advance(index, first, size));
-      if (role == TensorRole::kBuffer) ApplyMean(absl::MakeConstSpan(mean_.data(), size), absl::MakeSpan(weights_));
-      TW_RETURN_IF_ERROR(CheckFinite(index, first, weights_));
-    }
-    return new_->WriteFloats(index, first, weights_);
-  }
-
-  absl::Status Advance(uint32_t index, uint64_t first, uint32_t size) {
+  absl::Status Advance(uint32_t index, uint64_t first, absl::Span<const float> mean, absl::Span<float> weights) {
     absl::Span<float> state[2];
     for (int which = 0; which < strategy_.state_values(); ++which) {
-      state[which] = absl::MakeSpan(state_[which].data(), size);
+      state[which] = absl::MakeSpan(state_[which].data(), weights.size());
       TW_RETURN_IF_ERROR(state_files_.Read(index, which, first, state[which]));
     }
-    ApplyStrategy(strategy_, absl::MakeConstSpan(mean_.data(), size), absl::MakeSpan(weights_), state[0], state[1]);
+    ApplyStrategy(strategy_, mean, weights, state[0], state[1]);
     for (int which = 0; which < strategy_.state_values(); ++which) {
       TW_RETURN_IF_ERROR(CheckFinite(index, first, state[which]));
       TW_RETURN_IF_ERROR(state_files_.Write(index, which, first, state[which]));
     }
     return absl::OkStatus();
-  }
-
-  absl::Status WriteInts(uint32_t index, uint64_t first, uint32_t size) {
-    ints_.resize(size);
-    const bool frozen = spec_.tensors()[index].role == TensorRole::kFrozen;
-    TW_RETURN_IF_ERROR(frozen ? old_->ReadInts(index, first, absl::MakeSpan(ints_))
-                              : aggregate_.ReadInts(index, first, absl::MakeSpan(ints_)));
-    return new_->WriteInts(index, first, ints_);
   }
 
   absl::Status CheckFinite(uint32_t index, uint64_t first, absl::Span<const float> values) const {
@@ -153,11 +132,8 @@ class VersionWriter {
   const StrategyOptions strategy_;
   StateFiles state_files_;
   std::optional<SafetensorsReader> old_;
-  std::optional<SafetensorsWriter> new_;
   std::vector<float> mean_;
-  std::vector<float> weights_;
   std::vector<float> state_[2];
-  std::vector<int64_t> ints_;
 };
 
 }  // namespace
@@ -167,7 +143,12 @@ absl::StatusOr<WrittenVersion> WriteNewVersion(const ModelSpec& spec, const Roun
   if (aggregate.updates() == 0) return absl::FailedPreconditionError("no update has been folded, nothing to publish");
   TW_RETURN_IF_ERROR(request.strategy.Validate());
   if (request.strategy.sketch.has_value()) return WriteSketchVersion(spec, aggregate, request);
-  return VersionWriter(spec, aggregate, request).Run(request);
+  NextVersion next(spec, aggregate, request.strategy);
+  TW_RETURN_IF_ERROR(next.Open(request));
+  WrittenVersion written;
+  TW_ASSIGN_OR_RETURN(written.weights_sha256, CreateSafetensors(request.new_weights, spec, next));
+  TW_ASSIGN_OR_RETURN(written.state_sha256, next.FinishState());
+  return written;
 }
 
 }  // namespace thinwire
