@@ -13,6 +13,13 @@
 
 namespace thinwire {
 
+// Freed memory that AddressSanitizer keeps, so that its use is found.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr uint64_t kSanitizerMemory = uint64_t{256} << 20;
+#else
+constexpr uint64_t kSanitizerMemory = 0;
+#endif
+
 // Bytes resident at the peak since the process began (VmHWM); 0 if there is no such process.
 inline uint64_t PeakMemory(pid_t pid) {
   std::ifstream status(absl::StrCat("/proc/", pid, "/status"));

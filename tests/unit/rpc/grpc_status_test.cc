@@ -16,7 +16,7 @@ TEST(GrpcStatus, EveryCodeSurvivesTheRoundTripWithItsMessage) {
 }
 
 TEST(GrpcStatus, UnknownCodesBecomeUnknown) {
-  EXPECT_EQ(FromGrpcStatus(grpc::Status(static_cast<grpc::StatusCode>(77), "odd")).code(), absl::StatusCode::kUnknown);
+  EXPECT_EQ(FromGrpcStatus(grpc::Status(grpc::StatusCode::DO_NOT_USE, "odd")).code(), absl::StatusCode::kUnknown);
 }
 
 }  // namespace
