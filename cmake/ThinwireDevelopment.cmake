@@ -7,7 +7,8 @@ set(THINWIRE_CMAKE_DIR ${THINWIRE_LIBRARY_DIR}/cmake/Thinwire)
 # Target here -> name in Thinwire::. `client`, `session` and `train_data` are meant to be named; the others come along.
 set(dev_targets)
 foreach(pair thinwire_client_program:client thinwire_session:session thinwire_train_data:train_data
-             thinwire_coordinates:coordinates thinwire_sketch:sketch thinwire_subspace:subspace
+             thinwire_coordinates:coordinates thinwire_update:update thinwire_rdu:rdu
+             thinwire_entropy:entropy thinwire_quantize:quantize thinwire_sketch:sketch thinwire_subspace:subspace
              thinwire_codec:codec thinwire_tensor:tensor thinwire_base:base
              thinwire_client_rpc:client_rpc thinwire_rpc:rpc thinwire_wire:wire thinwire_proto:proto)
   string(REPLACE ":" ";" pair ${pair})

@@ -20,7 +20,8 @@ LIBRARIES = {
 
 CORE = ['common/base', 'common/tensor', 'common/codec']
 SUBSPACE = CORE + ['common/subspace']
-ABOVE = SUBSPACE + ['common/sketch', 'common/wire', 'common/rpc']
+UPDATES = ['common/sketch', 'common/update']
+ABOVE = SUBSPACE + UPDATES + ['common/wire', 'common/rpc']
 EVERYTHING = ['common', 'server', 'client', 'deploy', 'tests']
 
 # Folder: (folders that it may include besides itself, libraries). The longest match counts, subfolders included.
@@ -35,17 +36,18 @@ ROOMS = {
     'common/sketch': (SUBSPACE, ['absl']),
     'common/entropy': (['common/base'], ['absl']),
     'common/rdu': (CORE + ['common/entropy'], ['absl']),
+    'common/update': (CORE + ['common/sketch', 'common/rdu', 'common/quantize'], ['absl']),
     'common/wire': (CORE, ['absl', 'protobuf']),
     'common/rpc': (['common/base'], ['absl', 'grpc', 'openssl']),
     'server/round': (['common/base'], ['absl']),
-    'server/aggregate': (SUBSPACE + ['common/sketch'], ['absl']),
+    'server/aggregate': (SUBSPACE + UPDATES, ['absl']),
     'server/store': (SUBSPACE + ['common/sketch', 'server/round', 'server/aggregate'], ['absl', 'sqlite']),
     'server/config': (CORE + ['common/wire', 'server/round', 'server/aggregate'], ['absl', 'protobuf']),
     'server/http': (['common/base', 'server/round'], ['absl', 'prometheus', 'httplib']),
     'server/service': (ABOVE + ['server/round', 'server/aggregate', 'server/store', 'server/config', 'server/http'],
                        ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
     'server/daemon': (ABOVE + ['server'], ['absl', 'grpc', 'protobuf', 'spdlog', 'json']),
-    'client/session': (SUBSPACE + ['common/sketch'], ['absl']),
+    'client/session': (SUBSPACE + UPDATES, ['absl']),
     'client/speech': (['common/base', 'common/tensor'], ['absl', 'sndfile', 'kissfft']),
     'client/text': (['common/base'], ['absl', 'json']),
     'client/train': (SUBSPACE + ['client/session', 'client/speech', 'client/text'], ['absl', 'zlib', 'torch']),

@@ -125,8 +125,9 @@ v1::JoinRequest ToProto(const JoinRequest& request) {
   proto.set_client_id(request.client_id);
   proto.set_role(request.role == ClientRole::kEvaluator ? v1::CLIENT_ROLE_EVALUATOR : v1::CLIENT_ROLE_TRAINER);
   proto.add_wire_versions(kSpokenWireVersion);
-  for (const v1::CodecKind kind : {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64,
-                                   v1::CODEC_KIND_FLOAT_BLOCKS, v1::CODEC_KIND_SPARSE, v1::CODEC_KIND_SKETCH}) {
+  for (const v1::CodecKind kind :
+       {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64, v1::CODEC_KIND_FLOAT_BLOCKS,
+        v1::CODEC_KIND_SPARSE, v1::CODEC_KIND_RDU, v1::CODEC_KIND_QUANTIZED, v1::CODEC_KIND_SKETCH}) {
     proto.add_codecs(kind);
   }
   if (request.subspace) proto.add_codecs(v1::CODEC_KIND_SUBSPACE);

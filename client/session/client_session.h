@@ -75,6 +75,8 @@ struct SessionSummary {
   uint64_t bytes_up = 0;
 };
 
+class UpdateVector;
+
 // Run once, from one thread; RequestStop from any.
 class ClientSession {
  public:
@@ -113,6 +115,8 @@ class ClientSession {
   Holdings Held() const;
   // Of updates of which only a part travels, in session_reduced.cc.
   absl::StatusOr<PayloadRef> EncodeReduced(const Assignment& assignment, BlockSource& trained, const std::string& path);
+  absl::StatusOr<PayloadRef> EncodeCoded(const Assignment& assignment, UpdateVector* update, BlockSource& trained,
+                                         const std::string& path);
   // Run and model, whose error is of use to no other.
   Digest RunDigest() const;
   absl::StatusOr<std::optional<BasisFile>> OpenError();

@@ -1,8 +1,9 @@
-// The part of ClientSession that makes updates of which only a part travels (docs/igc.md).
+// The part of ClientSession that makes updates of which only a part travels (docs/igc.md), or that are coded whole.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/session/client_session.h"
+#include "client/session/coded_update.h"
 #include "client/session/reduced_update.h"
 #include "client/session/update_encoder.h"
 #include "common/base/status_macros.h"
@@ -22,6 +23,7 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeReduced(const Assignment& assign
   }
   DeltaSource delta(*spec_, &trained, model_.base());
   UpdateVector update(*spec_, &delta, error, run_.plan.error_decay);
+  if (run_.plan.update.has_value()) return EncodeCoded(assignment, &update, trained, path);
   TW_ASSIGN_OR_RETURN(const PayloadRef payload, EncodeReducedUpdate(run_.plan, run_.run_seed, *spec_, &update, trained,
                                                                     model_.base().ref().id, path));
   if (!keeps_error) return payload;
@@ -32,6 +34,24 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeReduced(const Assignment& assign
       return sink(values);
     });
   }));
+  return payload;
+}
+
+absl::StatusOr<PayloadRef> ClientSession::EncodeCoded(const Assignment& assignment, UpdateVector* update,
+                                                      BlockSource& trained, const std::string& path) {
+  const bool keeps_error = run_.plan.error_decay > 0;
+  std::vector<float> unsent;
+  TW_ASSIGN_OR_RETURN(const PayloadRef payload,
+                      EncodeCodedUpdate(run_.plan, *spec_, update, trained, model_.base().ref().id, assignment.seed,
+                                        path, keeps_error ? &unsent : nullptr));
+  if (!keeps_error) return payload;
+  const auto give = [&unsent](ErrorMemory::Sink sink) {
+    for (size_t first = 0; first < unsent.size(); first += kBlockValues) {
+      TW_RETURN_IF_ERROR(sink(absl::MakeConstSpan(unsent).subspan(first, kBlockValues)));
+    }
+    return absl::OkStatus();
+  };
+  TW_RETURN_IF_ERROR(error_.Propose(RunDigest(), assignment.id, payload.id, give));
   return payload;
 }
 

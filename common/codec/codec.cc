@@ -12,6 +12,7 @@
 #include "common/codec/kernels/float_kernels.h"
 #include "common/codec/little_endian.h"
 #include "common/codec/sparse_codec.h"
+#include "common/codec/update_frame.h"
 
 namespace thinwire {
 namespace {
@@ -56,6 +57,10 @@ absl::StatusOr<std::unique_ptr<Codec>> MakeCodec(const CodecSpec& spec) {
       return absl::InvalidArgumentError("the int64 codec does not take float values; use fp32 or a float format");
     case CodecId::kSparse:
       return absl::InvalidArgumentError("the sparse codec takes positions with its values; use EncodeSparseFrame");
+    case CodecId::kRdu:
+    case CodecId::kQuantized:
+      return absl::InvalidArgumentError(
+          absl::StrCat("the codec ", spec.Name(), " takes a whole update, and blocks of tensors are no update"));
   }
   return absl::UnimplementedError(absl::StrCat("codec ", static_cast<int>(spec.id), ", this program knows codecs 1 to ",
                                                static_cast<int>(kLastCodecId), "; update it"));
@@ -69,6 +74,9 @@ absl::Status DecodeFrame(absl::string_view frame, absl::Span<float> out) {
   }
   if (parsed.codec == CodecId::kSparse) {
     return absl::InvalidArgumentError("the frame holds positions with its values, values alone are expected");
+  }
+  if (IsUpdateCodec(parsed.codec)) {
+    return absl::InvalidArgumentError("the frame holds a whole update, values of one tensor are expected");
   }
   if (parsed.codec == CodecId::kFloatBlocks) return DecodeFloatBlocksBody(parsed.body, out);
   return parsed.codec == CodecId::kFp32 ? DecodeFp32Body(parsed.body, out) : DecodeFloatBody(parsed.body, out);
@@ -123,6 +131,11 @@ absl::StatusOr<FrameInfo> ReadFrameInfo(absl::string_view frame) {
       info.scale = header.scale;
       break;
     }
+    case CodecId::kRdu:
+    case CodecId::kQuantized:
+      if (parsed.count == 0) return absl::InvalidArgumentError("the frame holds an update of no values");
+      info.scale = UpdateStep({parsed.codec, parsed.body});
+      break;
   }
   return info;
 }

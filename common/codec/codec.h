@@ -64,9 +64,9 @@ absl::Status DecodeIntFrame(absl::string_view frame, absl::Span<int64_t> out);
 
 // What a frame says of itself, for inspection. Same errors as DecodeFrame; the body is not decoded.
 struct FrameInfo {
-  CodecSpec codec;  // as far as a frame says: nothing of rounding, or of how the exact row blocks were chosen
-  uint32_t count = 0;
-  float scale = 1;            // float blocks: of the first coded row block
+  CodecSpec codec;            // as far as a frame says: nothing of rounding, or of how the exact row blocks were chosen
+  uint32_t count = 0;         // of an update: of the whole of it, in each of its frames
+  float scale = 1;            // float blocks: of the first coded row block; rdu: its step
   uint16_t exact_blocks = 0;  // float blocks: bit i: row block i is FP32
   uint32_t body_size = 0;
 };

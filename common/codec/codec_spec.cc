@@ -150,7 +150,8 @@ absl::StatusOr<uint32_t> ExactOneIn(double share) {
 }
 
 absl::Status CodecSpec::Validate() const {
-  if (id == CodecId::kFp32 || id == CodecId::kInt64) return absl::OkStatus();
+  const bool plain = id == CodecId::kFp32 || id == CodecId::kInt64 || id == CodecId::kRdu || id == CodecId::kQuantized;
+  if (plain) return absl::OkStatus();
   if (id != CodecId::kFloat && id != CodecId::kFloatBlocks && id != CodecId::kSparse) {
     return absl::InvalidArgumentError(
         absl::StrCat("codec is ", static_cast<int>(id), ", must be 1 to ", static_cast<int>(kLastCodecId)));
@@ -164,6 +165,8 @@ absl::Status CodecSpec::Validate() const {
 std::string CodecSpec::Name() const {
   if (id == CodecId::kFp32) return "fp32";
   if (id == CodecId::kInt64) return "int64";
+  if (id == CodecId::kRdu) return "rdu";
+  if (id == CodecId::kQuantized) return "quantized";
   if (id == CodecId::kSparse) return absl::StrCat("positions and ", SparseValues().Name());
   const std::string format_name = absl::StrCat("s1e", format.exponent_bits, "m", format.mantissa_bits);
   if (id == CodecId::kFloat) return absl::StrCat(format_name, " (", ScaleRuleName(scale), ")");

@@ -14,8 +14,17 @@
 namespace thinwire {
 
 // Frozen in the wire format: an id is never reused, and a changed encoding takes a new id.
-enum class CodecId : uint8_t { kFp32 = 1, kFloat = 2, kInt64 = 3, kFloatBlocks = 4, kSparse = 5 };
-constexpr CodecId kLastCodecId = CodecId::kSparse;
+enum class CodecId : uint8_t {
+  kFp32 = 1,
+  kFloat = 2,
+  kInt64 = 3,
+  kFloatBlocks = 4,
+  kSparse = 5,
+  // Of whole updates (update_frame.h).
+  kRdu = 6,
+  kQuantized = 7,
+};
+constexpr CodecId kLastCodecId = CodecId::kQuantized;
 
 enum class ScaleRule : uint8_t { kNone = 0, kPowerOfTwo = 1, kAbsMax = 2 };
 
@@ -68,6 +77,8 @@ struct CodecSpec {
   }
   // Positions and values (sparse_codec.h). `values` is FP32 or a float.
   static CodecSpec Sparse(const CodecSpec& values) { return {CodecId::kSparse, values.format, values.scale, {}}; }
+  // kRdu or kQuantized; all else is in an UpdatePlan.
+  static CodecSpec Update(CodecId id) { return {id, {}, ScaleRule::kNone, {}}; }
   // kSparse: the codec of the values; S1E8M23 without scale is FP32.
   CodecSpec SparseValues() const {
     const CodecSpec values = Float(format.exponent_bits, format.mantissa_bits, scale);

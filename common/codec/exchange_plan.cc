@@ -2,6 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/codec/frame.h"
+#include "common/codec/update_frame.h"
 
 namespace thinwire {
 namespace {
@@ -13,6 +15,12 @@ absl::Status CheckValueCodec(absl::string_view direction, const CodecSpec& codec
   const absl::Status status = codec.Validate();
   if (status.ok()) return status;
   return absl::InvalidArgumentError(absl::StrCat(direction, ".value: ", status.message()));
+}
+
+absl::Status CheckDownlink(const CodecSpec& codec) {
+  if (!IsUpdateCodec(codec.id)) return CheckValueCodec("downlink", codec);
+  return absl::InvalidArgumentError(
+      absl::StrCat("downlink.value is ", codec.Name(), ", which codes updates; use fp32, float or float blocks"));
 }
 
 // Whether every value that `downlink` can decode to comes through `uplink` unchanged, so that a client that does not
@@ -51,10 +59,37 @@ absl::Status CheckTopK(const ExchangePlan& plan) {
   if (!(plan.error_decay >= 0 && plan.error_decay <= 1)) {
     return Refuse(absl::StrCat("uplink.error_feedback.decay is ", plan.error_decay, ", must be above 0 and at most 1"));
   }
-  if (plan.error_decay > 0 && plan.top_k == 0) {
+  if (plan.error_decay > 0 && plan.top_k == 0 && !plan.update.has_value()) {
     return Refuse(
         "uplink.error_feedback is given, but every entry travels; it is for updates that leave entries out: set "
-        "uplink.top_k");
+        "uplink.top_k or uplink.update");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckUpdate(const ExchangePlan& plan) {
+  if (plan.update.has_value() != IsUpdateCodec(plan.uplink.id)) {
+    return Refuse("the codecs rdu and quantized are of uplink.update, and it has no other");
+  }
+  if (!plan.update.has_value()) return absl::OkStatus();
+  TW_RETURN_IF_ERROR(plan.update->Validate());
+  constexpr uint64_t kLeastBits = 8 * (kManifestHeaderSize + kManifestEntrySize + kFrameHeaderSize);
+  if (plan.update->bits != 0 && plan.update->bits < kLeastBits) {
+    return Refuse(absl::StrCat("uplink.update.bits is ", plan.update->bits, ", but manifest and header alone take ",
+                               kLeastBits, ", and more with buffers"));
+  }
+  if (plan.update->codec() != plan.uplink.id) return Refuse("uplink.update names another codec than the uplink's");
+  if (plan.top_k > 0 || plan.sketch.has_value()) {
+    return Refuse(absl::StrCat("uplink.update and uplink.", plan.top_k > 0 ? "top_k" : "sketch",
+                               ": both say what of an update travels; choose one"));
+  }
+  if (plan.uplink_representation != Representation::kDelta) {
+    return Refuse("uplink.update is of an update, but uplink.representation is model: use delta");
+  }
+  if (plan.error_decay > 0 && !plan.update->suits_error_feedback()) {
+    return Refuse(absl::StrCat("uplink.error_feedback with ", plan.update->MethodName(),
+                               ", which can be further from an update than nothing is, so that errors would grow; use "
+                               "M = 0, eden biased, rdu or another, or leave error_feedback out"));
   }
   return absl::OkStatus();
 }
@@ -72,8 +107,9 @@ absl::Status CheckSketch(const ExchangePlan& plan) {
 
 absl::Status CheckSubspace(const ExchangePlan& plan) {
   TW_RETURN_IF_ERROR(plan.subspace->Validate());
-  if (plan.top_k > 0 || plan.sketch.has_value()) {
-    return Refuse(absl::StrCat("uplink.", plan.top_k > 0 ? "top_k" : "sketch",
+  if (plan.top_k > 0 || plan.sketch.has_value() || plan.update.has_value()) {
+    const char* const what = plan.top_k > 0 ? "top_k" : plan.sketch.has_value() ? "sketch" : "update";
+    return Refuse(absl::StrCat("uplink.", what,
                                " is of the whole model's update, of which nothing travels in a subspace; choose one"));
   }
   TW_RETURN_IF_ERROR(CheckCoordinateCodec("downlink", plan.downlink.blocks));
@@ -86,11 +122,12 @@ absl::Status CheckSubspace(const ExchangePlan& plan) {
 }  // namespace
 
 absl::Status ExchangePlan::Validate() const {
-  TW_RETURN_IF_ERROR(CheckValueCodec("downlink", downlink));
+  TW_RETURN_IF_ERROR(CheckDownlink(downlink));
   TW_RETURN_IF_ERROR(CheckValueCodec("uplink", uplink));
   if (uplink_representation != Representation::kDelta && uplink_representation != Representation::kModel) {
     return absl::InvalidArgumentError("uplink.representation must be delta or model");
   }
+  TW_RETURN_IF_ERROR(CheckUpdate(*this));
   if (uplink_representation == Representation::kModel && !CarriesExactly(uplink, downlink)) {
     return absl::InvalidArgumentError(
         absl::StrCat("uplink.representation is model, but its codec ", uplink.Name(),
@@ -110,6 +147,10 @@ absl::Status ExchangePlan::CheckFits(const ModelSpec& model) const {
     return absl::InvalidArgumentError(absl::StrCat(down ? "downlink" : "uplink", ".value: ", status.message()));
   }
   const uint64_t size = model.count(TensorRole::kTrainable);
+  if (update.has_value() && (size == 0 || size > kMaxUpdateFrameValues)) {
+    return absl::InvalidArgumentError(absl::StrCat("uplink.update is of the trainable values, of which the model has ",
+                                                   size, ", must be 1 to ", kMaxUpdateFrameValues));
+  }
   const uint64_t k = sketch.has_value() ? sketch->k : top_k;
   if (k <= size) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(sketch.has_value() ? "uplink.sketch.k" : "uplink.top_k.k", " is ", k,
@@ -125,9 +166,10 @@ std::string ExchangePlan::Name() const {
   }
   const std::string down = absl::StrCat("model down as ", downlink.Name());
   if (sketch.has_value()) return absl::StrCat(down, ", ", sketch->Name(), " up as ", uplink.Name());
+  const std::string feedback =
+      error_decay > 0 ? absl::StrCat("error feedback with decay ", error_decay) : "no error feedback";
+  if (update.has_value()) return absl::StrCat(down, ", delta up as ", update->Name(), ", ", feedback);
   if (top_k > 0) {
-    const std::string feedback =
-        error_decay > 0 ? absl::StrCat("error feedback with decay ", error_decay) : "no error feedback";
     return absl::StrCat(down, ", top ", top_k, " of the delta up as ", uplink.Name(), ", ", feedback);
   }
   return absl::StrCat(down, ", ", model ? "model" : "delta", " up as ", uplink.Name());
@@ -174,6 +216,18 @@ ExchangePlan TopKPlan(uint64_t k, const CodecSpec& values) {
 ExchangePlan FetchSgdPlan(const SketchPlan& sketch) {
   ExchangePlan plan = Fp32Plan();
   plan.sketch = sketch;
+  return plan;
+}
+
+ExchangePlan BudgetPlan(const UpdatePlan& update, const CodecSpec& downlink) {
+  ExchangePlan plan{downlink, Representation::kDelta, CodecSpec::Update(update.codec())};
+  plan.update = update;
+  return plan;
+}
+
+UpdatePlan DefaultRdu() {
+  UpdatePlan plan;
+  plan.bits_per_parameter = 0.25;
   return plan;
 }
 

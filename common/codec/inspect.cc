@@ -2,11 +2,27 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/codec/frame.h"
+#include "common/codec/update_frame.h"
 
 namespace thinwire {
 namespace {
 
 std::string CodecName(const FrameInfo& info) { return info.codec.id == CodecId::kInt64 ? "int64" : info.codec.Name(); }
+
+// A piece of an update. The first one says of how many values, and how.
+absl::Status AddPiece(const Segment& segment, absl::string_view frame, const FrameInfo& info, TensorReport* report) {
+  TW_ASSIGN_OR_RETURN(const UpdatePiece piece, ReadUpdateFrame(frame, info.count));
+  if (report->blocks == 0) {
+    report->tensor = segment.tensor;
+    report->codec = DescribeUpdate(piece);
+    report->scale = info.scale;
+    report->values = info.count;
+  }
+  ++report->blocks;
+  report->bytes += segment.size;
+  return absl::OkStatus();
+}
 
 void AddSegment(const Segment& segment, const FrameInfo& info, TensorReport* report) {
   const std::string codec = CodecName(info);
@@ -40,11 +56,16 @@ absl::StatusOr<PayloadReport> InspectPayload(const std::string& path) {
     const Segment& segment = manifest.segments[i];
     TW_RETURN_IF_ERROR(reader.ReadSegment(i, &frame));
     TW_ASSIGN_OR_RETURN(const FrameInfo info, ReadFrameInfo(frame));
+    if (report.tensors.empty() || report.tensors.back().tensor != segment.tensor) report.tensors.emplace_back();
+    if (IsUpdateCodec(info.codec.id) && segment.count == 1) {
+      TW_RETURN_IF_ERROR(AddPiece(segment, frame, info, &report.tensors.back()));
+      report.values += segment.block == 0 ? info.count : 0;
+      continue;
+    }
     if (info.count != segment.count) {
       return absl::InvalidArgumentError(
           absl::StrCat(path, ": segment ", i, " has ", info.count, " values, its manifest entry says ", segment.count));
     }
-    if (report.tensors.empty() || report.tensors.back().tensor != segment.tensor) report.tensors.emplace_back();
     AddSegment(segment, info, &report.tensors.back());
     report.values += segment.count;
   }

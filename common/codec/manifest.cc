@@ -8,6 +8,7 @@
 #include "common/codec/payload.h"
 #include "common/codec/payload_layout.h"
 #include "common/codec/sparse_codec.h"
+#include "common/codec/update_frame.h"
 
 namespace thinwire {
 namespace {
@@ -87,7 +88,7 @@ absl::Status CheckSegment(size_t index, const Segment& segment, const Segment* p
 }
 
 absl::Status CheckSegmentSize(const TensorSpec& tensor, const Segment& segment) {
-  uint32_t low = kMinSegmentSize;
+  uint32_t low = kMinSegmentSize + 1;
   // Float blocks at full width, with a scale of 4 bytes for each 64 values and a correction for each 4,096.
   uint32_t high = static_cast<uint32_t>(kFrameHeaderSize + kFloatBlocksHeaderSize) + 4 * segment.count +
                   4 * ((segment.count + 63) / 64) + 8 * static_cast<uint32_t>(RowBlockCount(segment.count));
@@ -104,9 +105,32 @@ absl::Status CheckSegmentSize(const TensorSpec& tensor, const Segment& segment) 
                                 " bytes, must be ", low, " to ", high));
 }
 
+// The pieces of an update of `values` values: as many as there are, all but the last one whole.
+absl::Status CheckPieces(const Manifest& manifest, const TensorSpec& tensor, uint32_t index, uint64_t values,
+                         size_t* next) {
+  constexpr uint32_t kWhole = kFrameHeaderSize + kUpdatePieceSize;
+  const uint64_t most = UpdatePieces(MaxUpdateStringSize(values));
+  uint64_t pieces = 0;
+  for (; *next < manifest.segments.size() && manifest.segments[*next].tensor == index; ++*next, ++pieces) {
+    const Segment& segment = manifest.segments[*next];
+    const bool first = pieces == 0;
+    if (segment.block != pieces || segment.count != 1 || pieces == most ||
+        (!first && manifest.segments[*next - 1].size != kWhole) || (!first && segment.size == kFrameHeaderSize)) {
+      return Malformed(absl::StrCat("segment ", *next, " (block ", segment.block, ", ", segment.count, " values, ",
+                                    segment.size, " bytes) cannot be piece ", pieces, " of '", tensor.name,
+                                    "': at most ", most, " of ", kWhole, " bytes each, only the last one shorter"));
+    }
+  }
+  if (pieces > 0) return absl::OkStatus();
+  return Malformed(absl::StrCat("'", tensor.name, "' must be segment ", *next, ", but is not"));
+}
+
 // Checks the segments of one tensor, which start at `*next`, and moves `*next` behind them.
 absl::Status CheckTensor(const Manifest& manifest, const ModelSpec& spec, uint32_t index, size_t* next) {
   const TensorSpec& tensor = spec.tensors()[index];
+  if (const std::optional<uint64_t> values = UpdateTensorValues(tensor); values.has_value()) {
+    return CheckPieces(manifest, tensor, index, *values, next);
+  }
   const uint64_t count = tensor.count();
   for (uint64_t block = 0; block < BlockCount(count); ++block, ++*next) {
     const Segment* segment = *next < manifest.segments.size() ? &manifest.segments[*next] : nullptr;

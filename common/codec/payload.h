@@ -4,7 +4,8 @@
 //
 // Trainable and frozen tensors go through the plan's codec (all of them, or only matrices: CodecOf); float buffers are
 // FP32 and integer buffers int64, always.
-// Segments stand in the ModelSpec's order, blocks ascending, each exactly once.
+// Segments stand in the ModelSpec's order, blocks ascending, each exactly once. An update that is coded whole has as
+// many of its tensor (update_frame.h) as its string needs.
 #ifndef THINWIRE_COMMON_CODEC_PAYLOAD_H_
 #define THINWIRE_COMMON_CODEC_PAYLOAD_H_
 
@@ -87,6 +88,8 @@ struct EncodeOptions {
   // With the sparse codec, and only with it: what the tensor of entries (sparse_codec.h) holds, its values in place of
   // those of the source.
   const SparseEntries* entries = nullptr;
+  // With a codec of whole updates, and only with it: the string that the tensor of the update (update_frame.h) holds.
+  const std::string* update = nullptr;
 };
 
 // Encodes `source` into a new file at `path` (not synced), in one or two sweeps over each tensor and a block of memory.

@@ -6,6 +6,7 @@
 #include "common/base/status_macros.h"
 #include "common/codec/payload.h"
 #include "common/codec/payload_layout.h"
+#include "common/codec/update_frame.h"
 
 namespace thinwire {
 namespace {
@@ -94,6 +95,20 @@ class TensorEncoder {
     return absl::OkStatus();
   }
 
+  // A whole update, coded already.
+  absl::Status EncodeUpdate(uint32_t tensor, const CodecSpec& codec, absl::string_view bytes) {
+    const std::optional<uint64_t> values = UpdateTensorValues(spec_.tensors()[tensor]);
+    if (!values.has_value() || bytes.size() > MaxUpdateStringSize(*values)) {
+      return absl::InvalidArgumentError(absl::StrCat(codec.Name(), " of ", bytes.size(), " bytes does not go into it"));
+    }
+    for (uint64_t piece = 0; piece < UpdatePieces(bytes.size()); ++piece) {
+      frame_.clear();
+      AppendUpdateFrame(codec.id, *values, bytes.substr(piece * kUpdatePieceSize, kUpdatePieceSize), &frame_);
+      TW_RETURN_IF_ERROR(out_->Write(tensor, piece, 1, frame_));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status EncodeInts(uint32_t tensor) {
     const uint64_t count = spec_.tensors()[tensor].count();
     for (uint64_t block = 0; block < BlockCount(count); ++block) {
@@ -136,8 +151,9 @@ absl::Status NameTensor(const TensorSpec& tensor, const absl::Status& status) {
 
 absl::Status EncodeTensors(const ModelSpec& spec, const EncodeOptions& options, BlockSource& source,
                            SegmentWriter* out) {
-  const bool sparse = options.codec.id == CodecId::kSparse;
-  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec, MakeCodec(sparse ? CodecSpec::Fp32() : options.codec));
+  const bool sparse = options.codec.id == CodecId::kSparse, update = IsUpdateCodec(options.codec.id);
+  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec,
+                      MakeCodec(sparse || update ? CodecSpec::Fp32() : options.codec));
   TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> exact, MakeCodec(CodecSpec::Fp32()));
   TensorEncoder encoder(spec, &source, out);
   for (uint32_t i = 0; i < spec.tensors().size(); ++i) {
@@ -149,6 +165,10 @@ absl::Status EncodeTensors(const ModelSpec& spec, const EncodeOptions& options, 
       TW_RETURN_IF_ERROR(NameTensor(tensor, encoder.EncodeEntries(i, options.codec, *options.entries)));
       continue;
     }
+    if (coded && update) {
+      TW_RETURN_IF_ERROR(NameTensor(tensor, encoder.EncodeUpdate(i, options.codec, *options.update)));
+      continue;
+    }
     const absl::Status status = integers
                                     ? encoder.EncodeInts(i)
                                     : encoder.EncodeFloats(i, coded ? *codec : *exact, coded ? options.exact : nullptr);
@@ -157,10 +177,21 @@ absl::Status EncodeTensors(const ModelSpec& spec, const EncodeOptions& options, 
   return absl::OkStatus();
 }
 
+size_t SegmentsToWrite(const ModelSpec& spec, const EncodeOptions& options) {
+  size_t count = SegmentCount(spec, options.representation);
+  for (const TensorSpec& tensor : spec.tensors()) {
+    const std::optional<uint64_t> values = UpdateTensorValues(tensor);
+    if (values.has_value() && options.update != nullptr) {
+      count -= UpdatePieces(MaxUpdateStringSize(*values)) - UpdatePieces(options.update->size());
+    }
+  }
+  return count;
+}
+
 absl::StatusOr<PayloadRef> WritePayload(const ModelSpec& spec, const EncodeOptions& options, BlockSource& source,
                                         const std::string& path) {
   TW_ASSIGN_OR_RETURN(File file, File::Create(path));
-  const size_t manifest_size = ManifestSize(SegmentCount(spec, options.representation));
+  const size_t manifest_size = ManifestSize(SegmentsToWrite(spec, options));
   SegmentWriter out(&file, manifest_size);
   TW_RETURN_IF_ERROR(EncodeTensors(spec, options, source, &out));
   const uint64_t total_size = out.offset();
@@ -179,6 +210,9 @@ absl::Status CheckOptions(const EncodeOptions& options) {
   }
   if ((options.codec.id == CodecId::kSparse) != (options.entries != nullptr)) {
     return absl::InvalidArgumentError("the sparse codec is for entries, and entries take the sparse codec");
+  }
+  if (IsUpdateCodec(options.codec.id) != (options.update != nullptr)) {
+    return absl::InvalidArgumentError("a codec of whole updates takes an update, and an update takes such a codec");
   }
   return absl::OkStatus();
 }

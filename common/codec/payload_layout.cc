@@ -7,13 +7,18 @@
 #include "common/codec/float_blocks_codec.h"
 #include "common/codec/frame.h"
 #include "common/codec/sparse_codec.h"
+#include "common/codec/update_frame.h"
 
 namespace thinwire {
 namespace {
 
-// Bytes of a frame of `count` values of a tensor whose values go through `codec`, none of them left exact.
+// Bytes of a frame of `count` values of a tensor whose values go through `codec`, none of them left exact; of an
+// update, of all of its frames.
 absl::StatusOr<uint64_t> SegmentSize(const TensorSpec& tensor, const CodecSpec& spec, uint32_t count) {
   if (tensor.dtype == DataType::kInt64) return kFrameHeaderSize + uint64_t{8} * count;
+  if (const std::optional<uint64_t> values = UpdateTensorValues(tensor); values.has_value() && IsUpdateCodec(spec.id)) {
+    return MaxUpdateStringSize(*values) + UpdatePieces(MaxUpdateStringSize(*values)) * kFrameHeaderSize;
+  }
   if (CodecOf(spec, tensor).id == CodecId::kFp32) return kFrameHeaderSize + uint64_t{4} * count;
   if (spec.id == CodecId::kFloatBlocks) return kFrameHeaderSize + LayOutFloatBlocks(spec, count, 0).body_size;
   if (spec.id == CodecId::kSparse) return MaxSparseFrameSize(spec, count, EntriesDimension(tensor).value_or(0));
@@ -43,7 +48,9 @@ uint64_t LargestWindow(const ModelSpec& spec, const CodecSpec& codec) {
 size_t SegmentCount(const ModelSpec& spec, Representation representation) {
   uint64_t count = 0;
   for (const TensorSpec& tensor : spec.tensors()) {
-    if (CarriesTensor(representation, tensor)) count += BlockCount(tensor.count());
+    if (!CarriesTensor(representation, tensor)) continue;
+    const std::optional<uint64_t> update = UpdateTensorValues(tensor);
+    count += update.has_value() ? UpdatePieces(MaxUpdateStringSize(*update)) : BlockCount(tensor.count());
   }
   return static_cast<size_t>(count);
 }

@@ -15,11 +15,11 @@ inline bool CarriesTensor(Representation representation, const TensorSpec& tenso
   return (representation == Representation::kFrozen) == (tensor.role == TensorRole::kFrozen);
 }
 
-// Segments in a payload of this model.
+// Segments in a payload of this model, or, with an update that is coded whole, at most.
 size_t SegmentCount(const ModelSpec& spec, Representation representation);
 
 // Limits of the wire format on one segment, before anything is known of the model.
-constexpr uint32_t kMinSegmentSize = 17;                     // a header and a byte
+constexpr uint32_t kMinSegmentSize = 16;                     // a header, if it is an update of zeros
 constexpr uint32_t kMaxSegmentSize = 16 + 8 * kBlockValues;  // a whole block of integers
 constexpr size_t kMaxSegments = ModelSpec::kMaxValues / kBlockValues + ModelSpec::kMaxTensors;
 

@@ -73,8 +73,22 @@ The downlink carries the full model, the uplink the largest entries of an update
 | --- | --- | --- | --- | --- |
 )";
 
+constexpr char kBudgets[] = R"(
+## Under a budget
+
+The downlink carries the full model, the uplink the whole update in one code (docs/rdu.md, docs/quantize.md) that takes at
+most so many bits, everything included. Whether they are enough for an update of nothing depends on the model, and is
+checked against it when a run starts.
+
+| update | downlink | uplink | uplink codec | verdict |
+| --- | --- | --- | --- | --- |
+)";
+
 std::string PartOf(const ExchangePlan& plan) {
-  std::string part = plan.sketch.has_value() ? plan.sketch->Name() : plan.top_k > 0 ? "" : "all";
+  std::string part = plan.sketch.has_value()   ? plan.sketch->Name()
+                     : plan.update.has_value() ? plan.update->Name()
+                     : plan.top_k > 0          ? ""
+                                               : "all";
   if (plan.top_k > 0) absl::StrAppend(&part, part.empty() ? "" : " and ", "top ", plan.top_k);
   if (plan.error_decay > 0) absl::StrAppend(&part, ", error decay ", plan.error_decay);
   if (plan.subspace.has_value()) absl::StrAppend(&part, ", subspace of ", plan.subspace->Name());
@@ -134,6 +148,38 @@ std::vector<ExchangePlan> ReducedMatrixPlans() {
   return plans;
 }
 
+std::vector<ExchangePlan> BudgetMatrixPlans() {
+  std::vector<ExchangePlan> plans;
+  for (const char* text :
+       {"rdu:bits=0.05", "rdu:total=20000,fast", "m22:bits=0.5,r=3,m=2", "m22:bits=0.5,r=3,weibull,ml",
+        "tinyscript:bits=0.5,r=2", "topk-uniform:bits=0.5,r=4", "topk-float:bits=0.5,format=s1e5m2", "sign:bits=1.5",
+        "qsgd:bits=2,bucket=512", "eden:bits=0.5,twice", "eden:bits=0.5,unbiased"}) {
+    plans.push_back(BudgetPlan(*UpdatePlan::Parse(text)));
+    plans.push_back(plans.back());
+    plans.back().error_decay = 1;
+  }
+  const auto add = [&plans](const auto& change) {
+    ExchangePlan plan = BudgetPlan(DefaultRdu());
+    change(&plan);
+    plans.push_back(std::move(plan));
+  };
+  for (const char* downlink : {"s1e3m7", "s1e3m7/4096+weights+partial=0.1", "s1e3m7:absmax/64+correction"}) {
+    add([&](ExchangePlan* plan) { plan->downlink = *CodecSpec::Parse(downlink); });
+  }
+  add([](ExchangePlan* plan) { plan->downlink = CodecSpec::Update(CodecId::kRdu); });
+  add([](ExchangePlan* plan) { plan->uplink = CodecSpec::Fp32(); });
+  add([](ExchangePlan* plan) { plan->uplink = CodecSpec::Update(CodecId::kQuantized); });
+  add([](ExchangePlan* plan) { plan->update.reset(); });
+  add([](ExchangePlan* plan) { plan->uplink_representation = Representation::kModel; });
+  add([](ExchangePlan* plan) { plan->subspace = IgcStatic(); });
+  add([](ExchangePlan* plan) { plan->sketch = DefaultSketch(); });
+  add([](ExchangePlan* plan) { plan->update->bits_per_parameter = 0; });
+  add([](ExchangePlan* plan) { plan->update->bits = 1000; });
+  add([](ExchangePlan* plan) { plan->update->bits_per_parameter = 33; });
+  add([](ExchangePlan* plan) { plan->error_decay = 2; });
+  return plans;
+}
+
 std::vector<ExchangePlan> PlanMatrixPlans() {
   std::vector<ExchangePlan> plans;
   for (const CodecSpec& downlink : Codecs()) {
@@ -155,6 +201,10 @@ std::string PlanMatrixMarkdown() {
   }
   absl::StrAppend(&page, kReduced);
   for (const ExchangePlan& plan : ReducedMatrixPlans()) {
+    absl::StrAppend(&page, "| ", PartOf(plan), " | ", RestOfRow(plan));
+  }
+  absl::StrAppend(&page, kBudgets);
+  for (const ExchangePlan& plan : BudgetMatrixPlans()) {
     absl::StrAppend(&page, "| ", PartOf(plan), " | ", RestOfRow(plan));
   }
   return page;

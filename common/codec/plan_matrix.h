@@ -17,6 +17,8 @@ std::vector<ExchangePlan> PlanMatrixPlans();
 std::vector<ExchangePlan> SubspaceMatrixPlans();
 // Plans of top-k and of sketches.
 std::vector<ExchangePlan> ReducedMatrixPlans();
+// Plans of updates under a budget.
+std::vector<ExchangePlan> BudgetMatrixPlans();
 
 // The page, in Markdown.
 std::string PlanMatrixMarkdown();

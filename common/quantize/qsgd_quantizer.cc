@@ -204,7 +204,15 @@ uint64_t ChooseLevels(const Levels& trial, uint64_t budget_bits, Total total) {
 
 }  // namespace
 
-absl::StatusOr<std::string> EncodeQsgd(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options) {
+uint64_t LeastQsgdBytes(const QuantizerSpec& spec, absl::Span<const uint64_t> sizes) {
+  uint64_t buckets = 0;
+  for (const uint64_t size : sizes) {
+    buckets += spec.bucket == 0 ? (size > 0 ? 1 : 0) : (size + spec.bucket - 1) / spec.bucket;
+  }
+  return static_cast<uint64_t>(VarintBits(1) + VarintBits(spec.bucket)) / 8 + 1 + 4 * buckets;
+}
+
+absl::StatusOr<std::string> EncodeQsgd(const QuantizerSpec& spec, UpdateView update, const QuantizeOptions& options) {
   const Levels levels(update, spec, options.seed, "qsgd");
   std::string bytes = StartUpdate(QuantizerMethod::kQsgd, update);
   const auto total = [&](uint64_t count, const CodeSize& size) {

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/quantize/bit_stream.h"
 #include "common/quantize/quantizer.h"
 
@@ -21,7 +22,10 @@ namespace thinwire {
 
 constexpr uint64_t kMaxQsgdLevels = 1u << 20;
 
-absl::StatusOr<std::string> EncodeQsgd(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options);
+// The fewest bytes behind the header: norms of 0 alone.
+uint64_t LeastQsgdBytes(const QuantizerSpec& spec, absl::Span<const uint64_t> sizes);
+
+absl::StatusOr<std::string> EncodeQsgd(const QuantizerSpec& spec, UpdateView update, const QuantizeOptions& options);
 absl::Status DecodeQsgd(BitReader& reader, MutableUpdateView out);
 
 }  // namespace thinwire

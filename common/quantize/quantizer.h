@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "common/quantize/quantizer_spec.h"
 #include "common/quantize/update.h"
 
@@ -21,7 +22,7 @@ namespace thinwire {
 
 constexpr uint8_t kUpdateVersion = 1;
 
-struct EncodeOptions {
+struct QuantizeOptions {
   // The string is never longer. Top-K spends it on entries, EDEN on bits per value, QSGD on levels.
   uint64_t budget_bits = std::numeric_limits<uint64_t>::max();
   // Top-K: at most so many entries, for a share of entries fixed beforehand as in the papers.
@@ -32,7 +33,12 @@ struct EncodeOptions {
 
 // INVALID_ARGUMENT for a wrong spec, values that are not finite or beyond 2^96, and a budget below what the quantiser
 // takes at least, which the message names. Top-K needs only the few bytes of an update of zeros.
-absl::StatusOr<std::string> QuantizeUpdate(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options);
+absl::StatusOr<std::string> QuantizeUpdate(const QuantizerSpec& spec, UpdateView update,
+                                           const QuantizeOptions& options);
+
+// The bytes of the shortest string for tensors of these sizes: of an update of zeros, whatever the values are. QSGD may
+// need more for others. `spec` is valid.
+uint64_t LeastQuantizedBytes(const QuantizerSpec& spec, absl::Span<const uint64_t> sizes);
 
 // Into tensors of the sizes that were encoded. UNIMPLEMENTED for an unknown version or quantiser, INVALID_ARGUMENT for
 // anything malformed; `out` then holds anything. Every decoded value is finite. Memory beyond `out` is at most 64 times

@@ -151,7 +151,12 @@ void WriteParameters(const QuantizerSpec& spec, const Rate& rate, uint64_t seed,
 
 }  // namespace
 
-absl::StatusOr<std::string> EncodeRotated(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options) {
+uint64_t LeastRotatedBytes(const QuantizerSpec& spec, uint64_t values) {
+  return kParameterBytes + 4 * RotationBlocks(values, spec.block_log2).size();
+}
+
+absl::StatusOr<std::string> EncodeRotated(const QuantizerSpec& spec, UpdateView update,
+                                          const QuantizeOptions& options) {
   std::string bytes = StartUpdate(QuantizerMethod::kRotated, update);
   const std::vector<RotationBlock> blocks = RotationBlocks(CountValues(update), spec.block_log2);
   const uint64_t least = 8 * (bytes.size() + kParameterBytes + 4 * blocks.size());

@@ -12,6 +12,7 @@
 #ifndef THINWIRE_COMMON_QUANTIZE_ROTATED_QUANTIZER_H_
 #define THINWIRE_COMMON_QUANTIZE_ROTATED_QUANTIZER_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -21,7 +22,10 @@
 
 namespace thinwire {
 
-absl::StatusOr<std::string> EncodeRotated(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options);
+// The fewest bytes behind the header: scales without labels.
+uint64_t LeastRotatedBytes(const QuantizerSpec& spec, uint64_t values);
+
+absl::StatusOr<std::string> EncodeRotated(const QuantizerSpec& spec, UpdateView update, const QuantizeOptions& options);
 absl::Status DecodeRotated(BitReader& reader, MutableUpdateView out);
 
 }  // namespace thinwire

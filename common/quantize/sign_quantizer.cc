@@ -8,9 +8,9 @@
 
 namespace thinwire {
 
-absl::StatusOr<std::string> EncodeSign(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options) {
+absl::StatusOr<std::string> EncodeSign(const QuantizerSpec& spec, UpdateView update, const QuantizeOptions& options) {
   std::string bytes = StartUpdate(QuantizerMethod::kSign, update);
-  const uint64_t bits = 8 * (bytes.size() + 4 * update.size() + (CountValues(update) + 7) / 8);
+  const uint64_t bits = 8 * (bytes.size() + SignBytes(update.size(), CountValues(update)));
   if (options.budget_bits < bits) return BudgetTooSmall(spec.Name(), options.budget_bits, bits);
   BitWriter writer(&bytes);
   for (const auto& tensor : update) {

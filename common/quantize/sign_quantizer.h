@@ -5,6 +5,7 @@
 #ifndef THINWIRE_COMMON_QUANTIZE_SIGN_QUANTIZER_H_
 #define THINWIRE_COMMON_QUANTIZE_SIGN_QUANTIZER_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -14,7 +15,10 @@
 
 namespace thinwire {
 
-absl::StatusOr<std::string> EncodeSign(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options);
+// Bytes behind the header.
+inline uint64_t SignBytes(uint64_t tensors, uint64_t values) { return 4 * tensors + (values + 7) / 8; }
+
+absl::StatusOr<std::string> EncodeSign(const QuantizerSpec& spec, UpdateView update, const QuantizeOptions& options);
 absl::Status DecodeSign(BitReader& reader, MutableUpdateView out);
 
 }  // namespace thinwire

@@ -18,7 +18,6 @@ namespace thinwire {
 namespace {
 
 constexpr int kMaxSearchSteps = 10;
-constexpr size_t kParameterBytes = 3;  // what, a, b
 
 template <typename View>
 std::vector<uint64_t> Sizes(const View& update) {
@@ -64,7 +63,7 @@ void ForEachEntry(const View& update, absl::Span<const uint64_t> positions, Use 
 // How many entries fit a budget, from the exact size of a few numbers of them.
 class EntryCount {
  public:
-  EntryCount(const QuantizerSpec& spec, UpdateView update, uint64_t header_bits, const EncodeOptions& options)
+  EntryCount(const QuantizerSpec& spec, UpdateView update, uint64_t header_bits, const QuantizeOptions& options)
       : format_(spec.values),
         sizes_(Sizes(update)),
         header_bits_(header_bits),
@@ -211,9 +210,9 @@ absl::StatusOr<ValueFormat> ReadValueFormat(uint64_t coding, BitReader& reader) 
 
 }  // namespace
 
-absl::StatusOr<std::string> EncodeTopK(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options) {
+absl::StatusOr<std::string> EncodeTopK(const QuantizerSpec& spec, UpdateView update, const QuantizeOptions& options) {
   std::string bytes = StartUpdate(QuantizerMethod::kTopK, update);
-  const uint64_t header_bits = 8 * (bytes.size() + kParameterBytes);
+  const uint64_t header_bits = 8 * (bytes.size() + kTopKParameterBytes);
   if (options.budget_bits < header_bits) return BudgetTooSmall(spec.Name(), options.budget_bits, header_bits);
   const std::vector<uint64_t> positions = EntryCount(spec, update, header_bits, options).Find();
   const std::vector<uint64_t> sizes = Sizes(update);

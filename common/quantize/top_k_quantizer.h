@@ -24,8 +24,11 @@ inline bool OwnTable(const ValueFormat& format, uint64_t kept) {
   return kept > 0 && kept >= 2 * std::max<uint64_t>(static_cast<uint64_t>(format.table_bits()), magnitudes);
 }
 
+// Behind the header, if no entry is kept.
+constexpr uint64_t kTopKParameterBytes = 3;
+
 // `update` and `spec` were checked.
-absl::StatusOr<std::string> EncodeTopK(const QuantizerSpec& spec, UpdateView update, const EncodeOptions& options);
+absl::StatusOr<std::string> EncodeTopK(const QuantizerSpec& spec, UpdateView update, const QuantizeOptions& options);
 // What follows the header.
 absl::Status DecodeTopK(BitReader& reader, MutableUpdateView out);
 

@@ -43,14 +43,14 @@ double RelativeAt(UpdateView update, UpdateView decoded, double scale, double ex
 }  // namespace
 
 absl::Status CheckQuantizable(UpdateView update) {
-  if (update.size() > kMaxUpdateTensors || CountValues(update) > kMaxUpdateValues) {
+  if (update.size() > kMaxQuantizedTensors || CountValues(update) > kMaxQuantizedValues) {
     return absl::InvalidArgumentError(absl::StrCat("the update has ", update.size(), " tensors and ",
-                                                   CountValues(update), " values, at most ", kMaxUpdateTensors, " and ",
-                                                   kMaxUpdateValues, " can be quantised at once"));
+                                                   CountValues(update), " values, at most ", kMaxQuantizedTensors,
+                                                   " and ", kMaxQuantizedValues, " can be quantised at once"));
   }
   for (size_t t = 0; t < update.size(); ++t) {
     for (size_t i = 0; i < update[t].size(); ++i) {
-      if (std::fabs(update[t][i]) <= kMaxUpdateMagnitude) continue;
+      if (std::fabs(update[t][i]) <= kMaxQuantizedMagnitude) continue;
       return absl::InvalidArgumentError(absl::StrCat("value ", i, " of tensor ", t, " is ", update[t][i],
                                                      "; an update's values are finite and at most 2^96"));
     }

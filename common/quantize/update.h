@@ -16,9 +16,9 @@ using MutableUpdateView = absl::Span<const absl::Span<float>>;
 
 // Larger values are refused: below it no sum of squares and no rotation overflows, and no update that anybody trains
 // with comes near it.
-constexpr float kMaxUpdateMagnitude = 0x1p96f;
-constexpr uint64_t kMaxUpdateValues = uint64_t{1} << 36;
-constexpr uint64_t kMaxUpdateTensors = 100'000;
+constexpr float kMaxQuantizedMagnitude = 0x1p96f;
+constexpr uint64_t kMaxQuantizedValues = uint64_t{1} << 36;
+constexpr uint64_t kMaxQuantizedTensors = 100'000;
 
 template <typename View>
 uint64_t CountValues(const View& update) {
@@ -27,7 +27,7 @@ uint64_t CountValues(const View& update) {
   return count;
 }
 
-// INVALID_ARGUMENT naming the first value, by tensor and index, that is not finite or beyond kMaxUpdateMagnitude, or
+// INVALID_ARGUMENT naming the first value, by tensor and index, that is not finite or beyond kMaxQuantizedMagnitude, or
 // for too many tensors or values.
 absl::Status CheckQuantizable(UpdateView update);
 

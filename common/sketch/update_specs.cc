@@ -6,11 +6,13 @@
 #include "absl/status/statusor.h"
 #include "common/base/status_macros.h"
 #include "common/codec/sparse_codec.h"
+#include "common/codec/update_frame.h"
 
 namespace thinwire {
 namespace {
 
 TensorSpec FirstTensor(const ExchangePlan& plan, const ModelSpec& model) {
+  if (plan.update.has_value()) return UpdateTensorSpec(model.count(TensorRole::kTrainable));
   if (!plan.sketch.has_value()) return EntriesTensor(plan.top_k, model.count(TensorRole::kTrainable));
   return {"thinwire.sketch",
           {static_cast<int64_t>(plan.sketch->rows), static_cast<int64_t>(plan.sketch->columns)},

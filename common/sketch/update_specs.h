@@ -12,19 +12,22 @@
 
 namespace thinwire {
 
-// `plan` of top-k or a sketch that CheckFits the model: one trainable tensor, of entries (EntriesTensor) or of the
-// table, "thinwire.sketch" [rows, columns], then the model's buffers in their order. Positions count the values of the
-// model's trainable tensors in its order.
+// `plan` of top-k, a sketch or a coded update that CheckFits the model: one trainable tensor, of entries
+// (EntriesTensor), of the table, "thinwire.sketch" [rows, columns], or of the update (UpdateTensorSpec), then the
+// model's buffers in their order. Positions count the values of the model's trainable tensors in its order.
 ModelSpec ReducedUpdateSpec(const ExchangePlan& plan, const ModelSpec& model);
 // By tensor of a ReducedUpdateSpec, the model's: of buffers, the same one. The first entry, 0, means nothing.
 std::vector<uint32_t> TensorsOfReducedUpdate(const ModelSpec& model);
 // Whether that is what clients send under `plan`.
-inline bool SendsReducedUpdates(const ExchangePlan& plan) { return plan.top_k > 0 || plan.sketch.has_value(); }
+inline bool SendsReducedUpdates(const ExchangePlan& plan) {
+  return plan.top_k > 0 || plan.sketch.has_value() || plan.update.has_value();
+}
 // What of a model changed: one tensor of `count` entries (EntriesTensor), then the model's buffers.
 ModelSpec ChangesSpec(const ModelSpec& model, uint64_t count);
-// Whether clients are sent only that, if they have an older version: where all else stays what it was, bit for bit.
+// Whether clients are sent only that, if they have an older version: where all else stays what it was, bit for bit. Of
+// what a coded update moves little does.
 inline bool SendsChanges(const ExchangePlan& plan) {
-  return SendsReducedUpdates(plan) && plan.downlink == CodecSpec::Fp32();
+  return SendsReducedUpdates(plan) && !plan.update.has_value() && plan.downlink == CodecSpec::Fp32();
 }
 // INVALID_ARGUMENT if it cannot be made: the model has a buffer of that name.
 absl::Status CheckReducedUpdateFits(const ExchangePlan& plan, const ModelSpec& model);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/wire/update_convert.h"
 
 namespace thinwire {
 namespace {
@@ -92,6 +93,10 @@ v1::FloatBlocksCodec BlocksToProto(const CodecSpec& spec) {
 absl::Status ReducedFromProto(const v1::Uplink& proto, ExchangePlan* plan) {
   if (proto.has_top_k()) {
     if (proto.top_k().k() == 0) return absl::InvalidArgumentError("uplink.top_k.k is 0, must be 1 or more");
+    if (proto.has_update()) {
+      return absl::InvalidArgumentError(
+          "uplink.update and uplink.top_k: both say what of an update travels; choose one");
+    }
     if (plan->uplink.id == CodecId::kFloatBlocks) {
       return absl::InvalidArgumentError(
           "uplink.value is float blocks, but the entries of a top-k update are no blocks; use fp32 or float");
@@ -104,6 +109,20 @@ absl::Status ReducedFromProto(const v1::Uplink& proto, ExchangePlan* plan) {
     if (plan->error_decay == 0) return absl::InvalidArgumentError("uplink.error_feedback.decay is 0; leave it out");
   }
   if (proto.has_sketch()) plan->sketch = thinwire::FromProto(proto.sketch());
+  return absl::OkStatus();
+}
+
+// The codec of what travels up.
+absl::Status UplinkCodecFromProto(const v1::Uplink& proto, ExchangePlan* plan) {
+  if (!proto.has_update()) {
+    TW_ASSIGN_OR_RETURN(plan->uplink, thinwire::FromProto(proto.value()));
+    return absl::OkStatus();
+  }
+  if (proto.has_value()) {
+    return absl::InvalidArgumentError("uplink.value and uplink.update: both name a codec; an update needs no value");
+  }
+  TW_ASSIGN_OR_RETURN(plan->update, thinwire::FromProto(proto.update()));
+  plan->uplink = CodecSpec::Update(plan->update->codec());
   return absl::OkStatus();
 }
 
@@ -206,7 +225,11 @@ absl::StatusOr<CodecSpec> FromProto(const v1::ValueCodec& proto) {
 v1::ExchangePlan ToProto(const ExchangePlan& plan) {
   v1::ExchangePlan proto;
   *proto.mutable_downlink()->mutable_value() = ToProto(plan.downlink);
-  *proto.mutable_uplink()->mutable_value() = ToProto(plan.uplink);
+  if (plan.update.has_value()) {
+    *proto.mutable_uplink()->mutable_update() = ToProto(*plan.update);
+  } else {
+    *proto.mutable_uplink()->mutable_value() = ToProto(plan.uplink);
+  }
   proto.mutable_uplink()->set_representation(plan.uplink_representation == Representation::kModel
                                                  ? v1::UPLINK_REPRESENTATION_MODEL
                                                  : v1::UPLINK_REPRESENTATION_DELTA);
@@ -260,7 +283,7 @@ SubspacePlan FromProto(const v1::SubspacePlan& proto) {
 absl::StatusOr<ExchangePlan> FromProto(const v1::ExchangePlan& proto) {
   ExchangePlan plan;
   TW_ASSIGN_OR_RETURN(plan.downlink, FromProto(proto.downlink().value()));
-  TW_ASSIGN_OR_RETURN(plan.uplink, FromProto(proto.uplink().value()));
+  TW_RETURN_IF_ERROR(UplinkCodecFromProto(proto.uplink(), &plan));
   switch (proto.uplink().representation()) {
     case v1::UPLINK_REPRESENTATION_DELTA:
       plan.uplink_representation = Representation::kDelta;

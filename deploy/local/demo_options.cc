@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -119,11 +120,45 @@ absl::StatusOr<ExchangePlan> ParseFetchSgd(absl::string_view text) {
   return plan;
 }
 
+// Takes "KEY=VALUE" out of the parts; nothing if it is not there.
+std::optional<absl::string_view> TakeNamed(absl::string_view key, std::vector<absl::string_view>* parts) {
+  for (auto part = parts->begin(); part != parts->end(); ++part) {
+    absl::string_view value = *part;
+    if (!absl::ConsumePrefix(&value, absl::StrCat(key, "="))) continue;
+    parts->erase(part);
+    return value;
+  }
+  return std::nullopt;
+}
+
+// UpdatePlan::Parse's "METHOD:bits=0.05,...", and "decay=", no error feedback without, and "down=" with the codec of
+// the downlink, FP32 without.
+absl::StatusOr<ExchangePlan> ParseBudget(absl::string_view text) {
+  const size_t colon = text.find(':');
+  std::vector<absl::string_view> parts = absl::StrSplit(text.substr(colon + 1), ',');
+  const std::optional<absl::string_view> decay = TakeNamed("decay", &parts), down = TakeNamed("down", &parts);
+  TW_ASSIGN_OR_RETURN(const UpdatePlan update,
+                      UpdatePlan::Parse(absl::StrCat(text.substr(0, colon + 1), absl::StrJoin(parts, ","))));
+  ExchangePlan plan = BudgetPlan(update);
+  if (decay.has_value() && !absl::SimpleAtod(*decay, &plan.error_decay)) {
+    return absl::InvalidArgumentError(absl::StrCat("decay is '", *decay, "', must be 0 to 1"));
+  }
+  if (down.has_value() && *down == "omc") {
+    plan.downlink = OmcPlan().downlink;
+  } else if (down.has_value()) {
+    TW_ASSIGN_OR_RETURN(plan.downlink, CodecSpec::Parse(*down));
+  }
+  TW_RETURN_IF_ERROR(plan.Validate());
+  return plan;
+}
+
 }  // namespace
 
 absl::StatusOr<ExchangePlan> ParsePlan(const std::string& text) {
   if (text == "omc") return OmcPlan();
   if (text == "topk") return TopKPlan(kDefaultTopK);
+  if (text == "rdu") return BudgetPlan(DefaultRdu());
+  if (UpdatePlan::IsOne(text)) return ParseBudget(text);
   if (text == "fetchsgd") return FetchSgdPlan(DefaultSketch());
   if (absl::StartsWith(text, kTopK)) return ParseTopK(absl::StripPrefix(text, kTopK));
   if (absl::StartsWith(text, kFetchSgd)) return ParseFetchSgd(absl::StripPrefix(text, kFetchSgd));

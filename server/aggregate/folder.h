@@ -22,7 +22,7 @@
 namespace thinwire {
 
 // Of an update that is not of the sums' own model: where its tensors belong. With entries (common/codec/sparse_codec.h)
-// tensor 0 is spread over the trainable tensors of the sums.
+// tensor 0 is spread over the trainable tensors of the sums, and so it is with a coded update (update_frame.h).
 struct UpdateForm {
   std::vector<uint32_t> base_tensors;  // by tensor of the update: the same in R
   std::vector<uint32_t> sum_tensors;   // ... in the sums

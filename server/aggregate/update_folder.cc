@@ -16,11 +16,30 @@ absl::Status AddEntries(const UpdateBlock& block, const TrainableVector& trained
                     });
 }
 
+// A tensor of a coded update.
+absl::Status AddTensor(const UpdateLayout::Tensor& tensor, absl::Span<float> values, float factor, uint64_t weight,
+                       Accumulator* accumulator) {
+  if (factor != 1) {
+    for (float& value : values) value *= factor;
+  }
+  for (uint64_t first = 0; first < tensor.count; first += kBlockValues) {
+    accumulator->AddFloats(tensor.index, first, values.subspan(first, kBlockValues), weight);
+  }
+  return absl::OkStatus();
+}
+
 // The second read. Trainable values are multiplied by `factor`.
 absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, float factor,
-                       const TrainableVector* trained, Accumulator* accumulator) {
+                       const TrainableVector* trained, const UpdateLayout& layout, Accumulator* accumulator) {
   UpdateBlock block;
+  if (reader.coded()) {
+    TW_RETURN_IF_ERROR(reader.ReadUpdate(SegmentCheck::kFrameOnly, layout,
+                                         [&](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
+                                           return AddTensor(tensor, values, factor, request.weight, accumulator);
+                                         }));
+  }
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
+    if (reader.coded() && reader.manifest().segments[i].tensor == 0) continue;
     TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kFrameOnly, &block));
     const Segment& segment = reader.manifest().segments[i];
     const uint64_t first = uint64_t{segment.block} * kBlockValues;
@@ -45,9 +64,11 @@ absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, f
 absl::StatusOr<FoldReport> FoldUpdate(const ModelSpec& spec, const FoldRequest& request, Accumulator* accumulator) {
   TW_ASSIGN_OR_RETURN(const UpdateReader reader, UpdateReader::Open(spec, request));
   const TrainableVector trained(accumulator->spec());
-  TW_ASSIGN_OR_RETURN(const FoldReport report, CheckUpdate(reader, request, accumulator->fixed_point(), &trained));
+  const UpdateLayout layout(accumulator->spec());
+  TW_ASSIGN_OR_RETURN(const FoldReport report,
+                      CheckUpdate(reader, request, accumulator->fixed_point(), &trained, &layout));
   TW_RETURN_IF_ERROR(accumulator->Admit(request.weight));
-  const absl::Status added = AddValues(reader, request, ClipFactor(request, report), &trained, accumulator);
+  const absl::Status added = AddValues(reader, request, ClipFactor(request, report), &trained, layout, accumulator);
   if (!added.ok()) {
     accumulator->Spoil();
     return absl::InternalError(

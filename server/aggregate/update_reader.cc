@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/codec/codec.h"
 #include "common/codec/sparse_codec.h"
+#include "common/codec/update_frame.h"
 #include "server/aggregate/sum_loops.h"
 
 namespace thinwire {
@@ -47,6 +48,16 @@ absl::Status CheckEntries(const TrainableVector& trained, const UpdateBlock& blo
                     });
 }
 
+// Adds up the squares of a coded update's values.
+absl::Status CheckCoded(const UpdateReader& reader, const UpdateLayout& layout, const FixedPoint& fixed_point,
+                        double* squares) {
+  return reader.ReadUpdate(SegmentCheck::kHash, layout,
+                           [&](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
+                             *squares += SumOfSquares(values);
+                             return CheckBounds(fixed_point, tensor.index, tensor.name, 0, values);
+                           });
+}
+
 absl::Status CheckNorm(double norm, double limit) {
   if (norm <= limit) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -80,6 +91,32 @@ absl::Status UpdateReader::Read(size_t index, SegmentCheck check, UpdateBlock* o
   const bool is_delta = manifest().representation == Representation::kDelta;
   if (is_delta && TensorOf(segment).role == TensorRole::kTrainable) return absl::OkStatus();
   return SubtractBase(segment, out);
+}
+
+bool UpdateReader::coded() const {
+  return !spec_->tensors().empty() && UpdateTensorValues(spec_->tensors().front()).has_value();
+}
+
+absl::StatusOr<std::string> UpdateReader::ReadPieces(SegmentCheck check, CodecId* codec) const {
+  std::string bytes, frame;
+  const uint64_t values = *UpdateTensorValues(spec_->tensors().front());
+  for (size_t i = 0; i < manifest().segments.size() && manifest().segments[i].tensor == 0; ++i) {
+    TW_RETURN_IF_ERROR(reader_.ReadSegment(i, &frame, check));
+    const absl::StatusOr<UpdatePiece> piece = ReadUpdateFrame(frame, values);
+    if (!piece.ok()) return InSegment(manifest().segments[i], piece.status());
+    if (i > 0 && piece->codec != *codec) {
+      return InSegment(manifest().segments[i], absl::InvalidArgumentError("a piece of an update of another codec"));
+    }
+    *codec = piece->codec;
+    bytes.append(piece->bytes.data(), piece->bytes.size());
+  }
+  return bytes;
+}
+
+absl::Status UpdateReader::ReadUpdate(SegmentCheck check, const UpdateLayout& layout, UpdateVisitor visit) const {
+  CodecId codec = CodecId::kRdu;
+  TW_ASSIGN_OR_RETURN(const std::string bytes, ReadPieces(check, &codec));
+  return InSegment(manifest().segments.front(), DecodeUpdateString(codec, bytes, layout, visit));
 }
 
 absl::Status UpdateReader::InSegment(const Segment& segment, const absl::Status& status) const {
@@ -124,11 +161,14 @@ absl::Status ForEachRun(
 }
 
 absl::StatusOr<FoldReport> CheckUpdate(const UpdateReader& reader, const FoldRequest& request,
-                                       const FixedPoint& fixed_point, const TrainableVector* trained) {
+                                       const FixedPoint& fixed_point, const TrainableVector* trained,
+                                       const UpdateLayout* layout) {
   double squares = 0;
   UpdateBlock block;
   EntryOrder order;
+  if (reader.coded()) TW_RETURN_IF_ERROR(CheckCoded(reader, *layout, fixed_point, &squares));
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
+    if (reader.coded() && reader.manifest().segments[i].tensor == 0) continue;
     TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kHash, &block));
     const Segment& segment = reader.manifest().segments[i];
     const TensorSpec& tensor = reader.TensorOf(segment);

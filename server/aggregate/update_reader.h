@@ -16,6 +16,7 @@
 #include "common/codec/payload.h"
 #include "common/subspace/trainable_vector.h"
 #include "common/tensor/model_spec.h"
+#include "common/update/update_coder.h"
 #include "server/aggregate/fixed_point.h"
 #include "server/aggregate/folder.h"
 
@@ -52,10 +53,16 @@ class UpdateReader {
   size_t SegmentIndex(uint32_t tensor, uint64_t block) const { return reader_.SegmentIndex(tensor, block); }
   // Reads segment `index`. INTERNAL if R cannot be read, which is not the update's fault.
   absl::Status Read(size_t index, SegmentCheck check, UpdateBlock* out) const;
+  // Whether tensor 0 is a whole update in one code, whose segments are for ReadUpdate.
+  bool coded() const;
+  // Decodes that update, of a model of `layout`. Errors of DecodeUpdateString and the visitor's, named.
+  absl::Status ReadUpdate(SegmentCheck check, const UpdateLayout& layout, UpdateVisitor visit) const;
 
  private:
   UpdateReader(const ModelSpec& spec, const FoldRequest& request, PayloadReader reader)
       : spec_(&spec), base_(request.base), form_(request.form), reader_(std::move(reader)) {}
+  // All pieces in one, of the codec of them all.
+  absl::StatusOr<std::string> ReadPieces(SegmentCheck check, CodecId* codec) const;
   absl::Status InSegment(const Segment& segment, const absl::Status& status) const;
   absl::Status SubtractBase(const Segment& segment, UpdateBlock* out) const;
   absl::Status ReadBase(const Segment& segment, std::vector<float>* out) const;
@@ -67,9 +74,10 @@ class UpdateReader {
 };
 
 // Reads everything once: hashes, frames, finite values within the round's bounds, norm. Errors as FoldUpdate.
-// `trained` is whose entries an update of entries has; null if it has none.
+// `trained` is whose entries an update of entries has, `layout` what a coded update is of; null if it is neither.
 absl::StatusOr<FoldReport> CheckUpdate(const UpdateReader& reader, const FoldRequest& request,
-                                       const FixedPoint& fixed_point, const TrainableVector* trained = nullptr);
+                                       const FixedPoint& fixed_point, const TrainableVector* trained = nullptr,
+                                       const UpdateLayout* layout = nullptr);
 
 // Calls visit(tensor, indices in the tensor, values) for the runs of entries that lie in one tensor each, until one
 // fails. INVALID_ARGUMENT if positions lie beyond the vector; they ascend.

@@ -188,10 +188,11 @@ ExchangePlan CheckPlan(const v1::PlanConfig& config, ConfigErrors* errors) {
   if (config.preset() == v1::PLAN_PRESET_IGC_K) return IgcPlan(IgcK());
   if (config.preset() == v1::PLAN_PRESET_TOPK) return TopKPlan(kDefaultTopK);
   if (config.preset() == v1::PLAN_PRESET_FETCHSGD) return FetchSgdPlan(DefaultSketch());
+  if (config.preset() == v1::PLAN_PRESET_RDU) return BudgetPlan(DefaultRdu());
   errors->Add("plan",
               "names no plan; set preset: PLAN_PRESET_FP32, PLAN_PRESET_S1E3M7, PLAN_PRESET_OMC, "
-              "PLAN_PRESET_IGC_STATIC, PLAN_PRESET_IGC_TIME_VARYING, PLAN_PRESET_IGC_K, PLAN_PRESET_TOPK or "
-              "PLAN_PRESET_FETCHSGD, or explicit { ... }");
+              "PLAN_PRESET_IGC_STATIC, PLAN_PRESET_IGC_TIME_VARYING, PLAN_PRESET_IGC_K, PLAN_PRESET_TOPK, "
+              "PLAN_PRESET_FETCHSGD or PLAN_PRESET_RDU, or explicit { ... }");
   return Fp32Plan();
 }
 
@@ -209,12 +210,12 @@ void CheckSubspace(const v1::FederationConfig& config, const SubspacePlan& subsp
   }
 }
 
-// What does not go with updates of which only entries, or a sketch, travel.
+// What does not go with updates of which only entries, or a sketch, travel, or that are coded whole.
 void CheckReduced(const v1::FederationConfig& config, const ExchangePlan& plan, ConfigErrors* errors) {
   if (!config.aggregation().has_mean()) {
     errors->Add("aggregation",
                 "wants each value of each update, but by the plan's uplink clients do not send them; set mean {}, or a "
-                "plan without top_k and sketch");
+                "plan without top_k, sketch and update");
   }
   if (plan.sketch.has_value() && !config.aggregation().has_fed_avg()) {
     errors->Add("aggregation",
@@ -266,7 +267,7 @@ ExchangePlan CheckConfig(const v1::FederationConfig& config, ConfigErrors* error
   const ExchangePlan plan = CheckPlan(config.plan(), errors);
   CheckAggregation(config, errors);
   if (plan.subspace.has_value()) CheckSubspace(config, *plan.subspace, errors);
-  if (plan.top_k > 0 || plan.sketch.has_value()) CheckReduced(config, plan, errors);
+  if (plan.top_k > 0 || plan.sketch.has_value() || plan.update.has_value()) CheckReduced(config, plan, errors);
   return plan;
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/update/upload_budget.h"
 #include "common/wire/convert.h"
 #include "server/service/chunks.h"
 #include "server/service/join_check.h"
@@ -126,9 +127,7 @@ absl::StatusOr<v1::JoinResponse> ClientDesk::JoinNow(const v1::JoinRequest& requ
   *response.mutable_retry()->mutable_max() = config.client().retry_max();
   if (config.model().has_from_client_seed()) response.set_initial_seed(config.model().from_client_seed());
   if (model == nullptr) return response;
-  TW_ASSIGN_OR_RETURN(const uint64_t max_payload,
-                      MaxPayloadSize(*parts_.models->update_spec(), parts_.config.plan.uplink_representation,
-                                     parts_.config.plan.uplink));
+  TW_ASSIGN_OR_RETURN(const uint64_t max_payload, MaxUploadSize(parts_.config.plan, *parts_.models->update_spec()));
   response.mutable_limits()->set_max_payload_bytes(max_payload);
   *response.mutable_model() = ToProto(*model);
   return response;
@@ -208,8 +207,8 @@ absl::Status ClientDesk::CheckHeader(const v1::UploadHeader& header, const Updat
     return absl::InvalidArgumentError(absl::StrCat("assignment ", row.assignment.id, " takes no upload"));
   }
   const Representation representation = initial ? Representation::kModel : parts_.config.plan.uplink_representation;
-  const CodecSpec codec = initial ? CodecSpec::Fp32() : parts_.config.plan.uplink;
-  TW_ASSIGN_OR_RETURN(const uint64_t limit, MaxPayloadSize(*model, representation, codec));
+  TW_ASSIGN_OR_RETURN(const uint64_t limit, initial ? MaxPayloadSize(*model, representation, CodecSpec::Fp32())
+                                                    : MaxUploadSize(parts_.config.plan, *model));
   if (payload.total_size > limit) {
     return absl::ResourceExhaustedError(absl::StrCat("payload.total_size is ", payload.total_size,
                                                      " bytes; this run's plan allows at most ", limit,

@@ -7,8 +7,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/sketch/update_specs.h"
 #include "common/subspace/coordinates.h"
+#include "common/update/upload_budget.h"
 #include "common/wire/convert.h"
 #include "server/service/model_difference.h"
 
@@ -30,6 +30,10 @@ v1::CodecKind KindOf(CodecId id) {
       return v1::CODEC_KIND_FLOAT_BLOCKS;
     case CodecId::kSparse:
       return v1::CODEC_KIND_SPARSE;
+    case CodecId::kRdu:
+      return v1::CODEC_KIND_RDU;
+    case CodecId::kQuantized:
+      return v1::CODEC_KIND_QUANTIZED;
   }
   return v1::CODEC_KIND_UNSPECIFIED;
 }
@@ -134,7 +138,7 @@ JoinVerdict CheckJoin(const v1::JoinRequest& request, const JoinRules& rules) {
                                        "the run's model differs from this client's, ",
                                        FirstDifference(*rules.model, *model), ": start it with the run's model")));
     }
-    if (status = CheckReducedUpdateFits(rules.plan, *model); !status.ok()) {
+    if (status = CheckUploadFits(rules.plan, *model); !status.ok()) {
       return Refuse("wrong model", absl::FailedPreconditionError(absl::StrCat(
                                        "the run's plan does not fit this client's model: ", status.message())));
     }

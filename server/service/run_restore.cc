@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
-#include "common/sketch/update_specs.h"
 #include "common/subspace/coordinates.h"
 #include "common/tensor/safetensors.h"
+#include "common/update/upload_budget.h"
 #include "server/service/model_difference.h"
 
 namespace thinwire {
@@ -147,7 +147,7 @@ absl::Status ImportInitialModel(const ServerConfig& config, ModelStore* models) 
   if (path.empty()) return absl::OkStatus();
   if (!models->Latest().has_value()) {
     TW_ASSIGN_OR_RETURN(const SafetensorsReader initial, SafetensorsReader::Open(path));
-    TW_RETURN_IF_ERROR(CheckReducedUpdateFits(config.plan, initial.spec()));
+    TW_RETURN_IF_ERROR(CheckUploadFits(config.plan, initial.spec()));
     if (config.plan.subspace.has_value()) {
       TW_RETURN_IF_ERROR(CheckSubspaceFits(*config.plan.subspace, initial.spec()));
     }

@@ -145,7 +145,7 @@ struct Point {
 
 // False if the budget is below what the quantiser takes at least.
 bool Measure(const QuantizerSpec& spec, const Update& update, double rate, Point* point) {
-  EncodeOptions options;
+  QuantizeOptions options;
   options.budget_bits = static_cast<uint64_t>(rate * static_cast<double>(update.values.size()));
   options.seed = 1;
   const absl::StatusOr<std::string> bytes = QuantizeUpdate(spec, update.tensors, options);
@@ -318,7 +318,7 @@ double ThreadSeconds() {
 void PrintTimes(const Family& family, const Update& update) {
   const QuantizerSpec& spec = family.settings[std::min<size_t>(2, family.settings.size() - 1)];
   for (const double rate : {0.1, 1.0, 2.0}) {
-    EncodeOptions options;
+    QuantizeOptions options;
     options.budget_bits = static_cast<uint64_t>(rate * static_cast<double>(update.values.size()));
     const double start = ThreadSeconds();
     const absl::StatusOr<std::string> bytes = QuantizeUpdate(spec, update.tensors, options);

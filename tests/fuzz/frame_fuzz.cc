@@ -9,6 +9,8 @@
 #include "common/codec/codec.h"
 #include "common/codec/frame.h"
 #include "common/codec/sparse_codec.h"
+#include "common/codec/update_frame.h"
+#include "common/update/update_coder.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace thinwire {
@@ -53,6 +55,29 @@ void CheckSparse(absl::string_view frame, const FrameInfo& info) {
   Require(second == positions, "and gives the same positions");
 }
 
+// A whole update, of a model of two tensors.
+void CheckUpdate(absl::string_view frame, const FrameInfo& info) {
+  const auto piece = ReadUpdateFrame(frame, info.count);
+  Require(piece.ok(), "lawful frames of updates are read");
+  Require(!DescribeUpdate(*piece).empty() && std::isfinite(UpdateStep(*piece)), "and described");
+  const int64_t rows = 1 + info.count % 7, values = info.count;
+  const auto model = ModelSpec::Create({{"w", {rows, values / rows}, DataType::kFloat32, TensorRole::kTrainable},
+                                        {"b", {values % rows}, DataType::kFloat32, TensorRole::kTrainable}});
+  const UpdateLayout layout(*model);
+  std::vector<float> all;
+  const absl::Status decoded = DecodeUpdateString(piece->codec, piece->bytes, layout,
+                                                  [&all](const UpdateLayout::Tensor&, absl::Span<float> tensor) {
+                                                    for (const float value : tensor)
+                                                      Require(std::isfinite(value), "decoded values are finite");
+                                                    all.insert(all.end(), tensor.begin(), tensor.end());
+                                                    return absl::OkStatus();
+                                                  });
+  Require(!decoded.ok() || all.size() == info.count, "all values are decoded");
+  std::string again;
+  AppendUpdateFrame(piece->codec, info.count, piece->bytes, &again);
+  Require(again == frame, "updates have one frame");
+}
+
 void CheckFrame(absl::string_view frame) {
   const auto info = ReadFrameInfo(frame);
   std::vector<float> none;
@@ -61,7 +86,10 @@ void CheckFrame(absl::string_view frame) {
     return;
   }
   if (info->count > kMaxCount) return;
-  if (info->codec.id == CodecId::kSparse) {
+  if (IsUpdateCodec(info->codec.id)) {
+    Require(!DecodeFrame(frame, absl::MakeSpan(none)).ok(), "an update is not values of a tensor");
+    CheckUpdate(frame, *info);
+  } else if (info->codec.id == CodecId::kSparse) {
     CheckSparse(frame, *info);
   } else if (info->codec.id == CodecId::kInt64) {
     std::vector<int64_t> values(info->count);

@@ -94,7 +94,7 @@ TEST(ManifestTest, EntriesAreChecked) {
   using Segments = std::vector<Segment>*;
   EXPECT_EQ(parse([](Segments s) { (*s)[0].count = 0; }), StatusCode::kInvalidArgument);
   EXPECT_EQ(parse([](Segments s) { (*s)[0].count = kBlockValues + 1; }), StatusCode::kInvalidArgument);
-  EXPECT_EQ(parse([](Segments s) { (*s)[0].size = 16; }), StatusCode::kInvalidArgument);
+  EXPECT_EQ(parse([](Segments s) { (*s)[0].size = 15; }), StatusCode::kInvalidArgument);
   EXPECT_EQ(parse([](Segments s) { (*s)[0].size = 16 + 8 * kBlockValues + 1; }), StatusCode::kInvalidArgument);
   EXPECT_EQ(parse([](Segments s) { (*s)[0].block = 1; }), StatusCode::kInvalidArgument);   // twice
   EXPECT_EQ(parse([](Segments s) { (*s)[2].tensor = 0; }), StatusCode::kInvalidArgument);  // backwards

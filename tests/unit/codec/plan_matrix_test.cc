@@ -61,6 +61,13 @@ TEST(PlanMatrix, EveryAcceptedPlanHasCodecsAndEveryRefusalAReason) {
     reduced += verdict.ok();
   }
   EXPECT_EQ(reduced, 8);
+  int budgets = 0;
+  for (const ExchangePlan& plan : BudgetMatrixPlans()) {
+    const absl::Status verdict = plan.Validate();
+    EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();
+    budgets += verdict.ok();
+  }
+  EXPECT_EQ(budgets, 22);  // eleven, of which three take no error feedback, and three downlinks
   for (const ExchangePlan& plan : SubspaceMatrixPlans()) {
     const absl::Status verdict = plan.Validate();
     EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();

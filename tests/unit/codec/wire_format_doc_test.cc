@@ -69,7 +69,8 @@ TEST(WireFormatDocTest, EveryHexExampleIsTheGoldenFileThatItNames) {
                         "tests/golden/frames/s1e3m7_pow2.txt", "tests/golden/frames/s1e2m0_none.txt",
                         "tests/golden/frames/int64.txt", "tests/golden/frames/blocks_s1e3m7.txt",
                         "tests/golden/frames/blocks_exact.txt", "tests/golden/frames/blocks_correction.txt",
-                        "tests/golden/sparse/entries_fp32.txt"));
+                        "tests/golden/sparse/entries_fp32.txt", "tests/golden/updates/rdu.txt",
+                        "tests/golden/updates/quantized.txt"));
 }
 
 TEST(WireFormatDocTest, TheModelIdIsTheHashOfTheCanonicalText) {

@@ -103,7 +103,7 @@ TEST(Config, PresetsOfASubspaceAreTheirPlans) {
 }
 
 TEST(Config, WhatDoesNotGoWithAPartOfEachUpdateIsNamed) {
-  for (const char* preset : {"PLAN_PRESET_TOPK", "PLAN_PRESET_FETCHSGD"}) {
+  for (const char* preset : {"PLAN_PRESET_TOPK", "PLAN_PRESET_FETCHSGD", "PLAN_PRESET_RDU"}) {
     const std::string plan = std::string("plan { preset: ") + preset + " }";
     EXPECT_TRUE(ParseConfig(WithPlan(plan), "f").ok()) << preset;
     EXPECT_THAT(ErrorOf(WithPlan(plan + "\naggregation { median {} }")), HasSubstr("wants each value of each update"));

@@ -130,5 +130,23 @@ TEST(DemoOptionsTest, PlansOfAPartOfEachUpdateNameTheirPartsInAnyOrder) {
   }
 }
 
+TEST(DemoOptionsTest, PlansUnderABudgetNameTheirPartsInAnyOrder) {
+  EXPECT_EQ(ParsePlan("rdu")->Name(), BudgetPlan(DefaultRdu()).Name());
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan rdu, ParsePlan("rdu:decay=0.9,bits=0.05,down=omc,fast"));
+  EXPECT_EQ(rdu.update, *UpdatePlan::Parse("rdu:bits=0.05,fast"));
+  EXPECT_EQ(rdu.error_decay, 0.9);
+  EXPECT_EQ(rdu.downlink, OmcPlan().downlink);
+  EXPECT_EQ(rdu.uplink, CodecSpec::Update(CodecId::kRdu));
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan m22, ParsePlan("m22:total=90000,r=4,m=2,down=s1e5m10:none"));
+  EXPECT_EQ(m22.update, *UpdatePlan::Parse("m22:total=90000,r=4,m=2"));
+  EXPECT_EQ(m22.downlink, *CodecSpec::Parse("s1e5m10:none"));
+  EXPECT_EQ(m22.error_decay, 0);
+  for (const char* text : {"rdu:", "rdu:bits=0", "rdu:bits=0.05,decay=2", "rdu:bits=0.05,decay=x",
+                           "rdu:bits=0.05,down=7", "rdu:bits=0.05,down=rdu", "qsgd:bits=2,decay=1",
+                           "m22:bits=1,r=2,m=1,decay=1", "topk-uniform:bits=1", "rdu:total=50"}) {
+    EXPECT_THAT(ParsePlan(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace thinwire

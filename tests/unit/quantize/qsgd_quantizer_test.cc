@@ -12,8 +12,8 @@ namespace {
 
 using testing::HasSubstr;
 
-EncodeOptions Budget(uint64_t bits, uint64_t seed) {
-  EncodeOptions options;
+QuantizeOptions Budget(uint64_t bits, uint64_t seed) {
+  QuantizeOptions options;
   options.budget_bits = bits;
   options.seed = seed;
   return options;

@@ -72,7 +72,7 @@ inline absl::StatusOr<Tensors> Decode(const std::string& bytes, const Tensors& l
 }
 
 // Through a quantiser and back; a failed expectation and the update itself if there is no way.
-inline Tensors RoundTrip(const QuantizerSpec& spec, const Tensors& update, const EncodeOptions& options = {}) {
+inline Tensors RoundTrip(const QuantizerSpec& spec, const Tensors& update, const QuantizeOptions& options = {}) {
   const absl::StatusOr<std::string> bytes = QuantizeUpdate(spec, View(update), options);
   EXPECT_THAT(bytes, IsOk()) << spec.Name();
   if (!bytes.ok()) return update;

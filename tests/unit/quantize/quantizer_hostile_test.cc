@@ -25,7 +25,7 @@ const Tensors& TheUpdate() {
 }
 
 std::vector<Coded> AllCoded() {
-  EncodeOptions options;
+  QuantizeOptions options;
   options.budget_bits = 900;
   std::vector<Coded> all;
   for (const QuantizerSpec& spec : AllQuantizers()) {
@@ -100,7 +100,7 @@ TEST(QuantizerHostileTest, OtherModelsVersionsAndMethodsAreNamed) {
 
 // Scales that are lawful one by one, and a value that is not finite.
 TEST(QuantizerHostileTest, ScalesThatOverflowAreRefused) {
-  EncodeOptions options;
+  QuantizeOptions options;
   options.budget_bits = 4000;
   ASSERT_OK_AND_ASSIGN(std::string bytes, QuantizeUpdate(QuantizerSpec::Rotated(false), View(TheUpdate()), options));
   StoreLittle<uint32_t>(FloatBits(3e38f), &bytes[5 + 13]);

@@ -29,7 +29,7 @@ TEST(QuantizerTest, NoStringIsLongerThanItsBudget) {
     std::vector<size_t> sizes;
     for (uint64_t i = 0; i <= random.Below(4); ++i) sizes.push_back(random.Below(800));
     const Tensors update = RandomUpdate(trial, sizes, 0.3 + random.NextDouble() * 2);
-    EncodeOptions options;
+    QuantizeOptions options;
     options.budget_bits = 50 + random.Below(6 * CountValues(View(update)) + 1000);
     options.seed = trial;
     for (const QuantizerSpec& spec : AllQuantizers()) {

@@ -15,8 +15,8 @@ namespace {
 
 using testing::HasSubstr;
 
-EncodeOptions Rate(double bits, size_t count, uint64_t seed = 0) {
-  EncodeOptions options;
+QuantizeOptions Rate(double bits, size_t count, uint64_t seed = 0) {
+  QuantizeOptions options;
   options.budget_bits = 400 + static_cast<uint64_t>(bits * static_cast<double>(count));
   options.seed = seed;
   return options;
@@ -59,7 +59,7 @@ TEST(RotatedQuantizerTest, ErrorsAreThoseOfTheNormalVariable) {
   const double biased[] = {0.3634, 0.1175, 0.0345, 0.0095};
   const double unbiased[] = {0.571, 0.133, 0.0358, 0.0096};
   for (int bits = 1; bits <= 4; ++bits) {
-    const EncodeOptions options = Rate(bits, 1 << 15);
+    const QuantizeOptions options = Rate(bits, 1 << 15);
     EXPECT_NEAR(Error(update, RoundTrip(QuantizerSpec::Rotated(false), update, options)) / biased[bits - 1], 1, 0.05);
     EXPECT_NEAR(Error(update, RoundTrip(QuantizerSpec::Rotated(true), update, options)) / unbiased[bits - 1], 1, 0.05);
   }
@@ -129,7 +129,7 @@ TEST(RotatedQuantizerTest, TheBiasedScaleIsContractive) {
 }
 
 TEST(RotatedQuantizerTest, BudgetsBelowItsScalesAreRefusedWithWhatItTakes) {
-  EncodeOptions options;
+  QuantizeOptions options;
   options.budget_bits = 100;
   const Tensors update = {{1, 2, 3}};
   EXPECT_THAT(QuantizeUpdate(QuantizerSpec::Rotated(true), View(update), options),

@@ -19,8 +19,8 @@ using testing::HasSubstr;
 constexpr auto kNormal = DensityFamily::kGeneralisedNormal;
 constexpr auto kWeibull = DensityFamily::kDoubleWeibull;
 
-EncodeOptions Keep(uint64_t kept) {
-  EncodeOptions options;
+QuantizeOptions Keep(uint64_t kept) {
+  QuantizeOptions options;
   options.max_kept = kept;
   return options;
 }
@@ -47,7 +47,7 @@ TEST(TopKQuantizerTest, Fp4ByHand) {
 // The bytes of an update of zeros are the smallest there are; a budget below them is refused, and says so.
 TEST(TopKQuantizerTest, TheEmptyUpdateIsSevenBytes) {
   const Tensors update = {{0.5f, 0.25f}};
-  EncodeOptions options;
+  QuantizeOptions options;
   options.budget_bits = 56;
   ASSERT_OK_AND_ASSIGN(const std::string bytes, QuantizeUpdate(QuantizerSpec::TinyScript(2), View(update), options));
   EXPECT_EQ(bytes, std::string("\x01\x01\x01\x02\x01\x02\x00", 7));
@@ -131,7 +131,7 @@ TEST(TopKQuantizerTest, NothingIsKeptBetweenCalls) {
   const Tensors a = RandomUpdate(1, {5000, 300});
   const Tensors b = RandomUpdate(2, {5000, 300}, 1.5);
   for (const QuantizerSpec& spec : AllQuantizers()) {
-    EncodeOptions options;
+    QuantizeOptions options;
     options.budget_bits = 30000;
     ASSERT_OK_AND_ASSIGN(const std::string first, QuantizeUpdate(spec, View(a), options));
     ASSERT_THAT(QuantizeUpdate(spec, View(b), options), IsOk());
@@ -232,7 +232,7 @@ TEST(TopKQuantizerTest, WhatABudgetBuysIsSpent) {
   for (const QuantizerSpec& spec : {QuantizerSpec::Lloyd(kNormal, 0, 1), QuantizerSpec::Lloyd(kNormal, 1, 4),
                                     QuantizerSpec::Uniform(2), QuantizerSpec::Float(5, 2)}) {
     for (const double rate : {0.02, 0.1, 0.5, 1.0, 2.0}) {
-      EncodeOptions options;
+      QuantizeOptions options;
       options.budget_bits = static_cast<uint64_t>(rate * 23101);
       ASSERT_OK_AND_ASSIGN(const std::string bytes, QuantizeUpdate(spec, View(update), options));
       EXPECT_LE(bytes.size() * 8, options.budget_bits);

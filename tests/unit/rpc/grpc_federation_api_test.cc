@@ -112,8 +112,9 @@ TEST_F(GrpcFederationApiTest, JoinSaysWhatThisClientCanAndTakesTheServersTerms) 
   EXPECT_EQ(seen.role(), v1::CLIENT_ROLE_EVALUATOR);
   EXPECT_EQ(seen.examples(), 600u);
   EXPECT_THAT(seen.wire_versions(), ElementsAre(1));
-  EXPECT_THAT(seen.codecs(), ElementsAre(v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64,
-                                         v1::CODEC_KIND_FLOAT_BLOCKS, v1::CODEC_KIND_SPARSE, v1::CODEC_KIND_SKETCH));
+  EXPECT_THAT(seen.codecs(),
+              ElementsAre(v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64, v1::CODEC_KIND_FLOAT_BLOCKS,
+                          v1::CODEC_KIND_SPARSE, v1::CODEC_KIND_RDU, v1::CODEC_KIND_QUANTIZED, v1::CODEC_KIND_SKETCH));
   EXPECT_FALSE(seen.has_model());
   EXPECT_EQ(reply.run_name, "fashion");
   EXPECT_EQ(reply.run_seed, 9u);

@@ -156,7 +156,9 @@ class FakeTrainer : public Trainer {
     for (size_t t = 0; t < state->floats.size(); ++t) {
       const TensorRole role = state->spec.tensors()[t].role;
       if (role == TensorRole::kFrozen) continue;
-      for (float& value : state->floats[t]) value += role == TensorRole::kTrainable ? step : 1.0f;
+      for (size_t i = 0; i < state->floats[t].size(); ++i) {
+        state->floats[t][i] += role != TensorRole::kTrainable ? 1.0f : step_of ? step_of(i) : step;
+      }
       for (int64_t& value : state->ints[t]) ++value;
     }
     return TrainResult{40, 0.25};
@@ -174,6 +176,7 @@ class FakeTrainer : public Trainer {
 
   ModelSpec own_model, initial_model;
   float step = 0.5f;
+  std::function<float(size_t index)> step_of;  // if set, instead of `step`
   absl::Status error;
   std::function<void(const TrainRequest&)> on_train;
   std::vector<TrainRequest> requests;

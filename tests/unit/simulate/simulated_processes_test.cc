@@ -127,6 +127,36 @@ TEST_F(SimulatedProcessesTest, APartOfEachUpdateGivesTheModelAndTheBytesOfProces
   }
 }
 
+// Random rounding and errors are those of run, round and client, too.
+TEST_F(SimulatedProcessesTest, UpdatesUnderABudgetGiveTheModelAndTheBytesOfProcesses) {
+  constexpr char kUplink[] =
+      "plan { explicit { downlink { value { float { exponent_bits: 3 mantissa_bits: 7 scale: SCALE_RULE_POWER_OF_TWO } "
+      "} "
+      "} uplink { representation: UPLINK_REPRESENTATION_DELTA ";
+  Sections sections;
+  sections.model = "from_client_seed: 11";
+  const std::pair<const char*, const char*> plans[] = {
+      {"update { bits_per_parameter: 0.5 rdu {} } error_feedback { decay: 0.5 } } } }\n",
+       "rdu:bits=0.5,decay=0.5,down=s1e3m7"},
+      {"update { bits: 60000 qsgd { bucket: 512 } } } } }\n", "qsgd:total=60000,bucket=512,down=s1e3m7"},
+      {"update { bits_per_parameter: 0.7 eden {} } error_feedback {} } } }\n", "eden:bits=0.7,decay=1,down=s1e3m7"}};
+  for (const auto& [uplink, plan] : plans) {
+    TemporaryDirectory folder;
+    Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
+    ASSERT_THAT(cluster.StartServer(Config(4, 4, absl::StrCat(kUplink, uplink), sections)), IsOk());
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_THAT(cluster.StartClient(absl::StrCat("trainer-", i), {"--task=echo", "--echo-parameters=70000"}), IsOk());
+    }
+    ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster.AwaitEnd());
+    const nlohmann::json simulated =
+        SimulatedResult({"--task=echo", "--parameters=70000", "--clients=4", "--clients-per-round=4", "--rounds=4",
+                         absl::StrCat("--plan=", plan), "--learning-rate=0.01"});
+    EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status)) << plan;
+    EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes()) << plan;
+    EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes()) << plan;
+  }
+}
+
 #if THINWIRE_HAS_TORCH
 TEST_F(SimulatedProcessesTest, TrainingGivesTheModelAndAccuracyOfProcessesWithTheSameSeeds) {
   if (!FileExists(absl::StrCat(kFashionMnistFolder, "/train-images-idx3-ubyte.gz"))) GTEST_SKIP() << "no data set";

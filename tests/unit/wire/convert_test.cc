@@ -59,6 +59,47 @@ TEST(Convert, PlansSurviveTheRoundTrip) {
   }
 }
 
+TEST(Convert, EveryCodecOfUpdatesSurvivesTheRoundTrip) {
+  for (const char* text :
+       {"rdu:bits=0.05", "rdu:total=20000,fast", "m22:bits=0.5,r=3,m=2.5,ml", "tinyscript:bits=0.5,r=2",
+        "topk-uniform:total=9999,r=4", "topk-float:bits=0.5,format=s1e4m3", "sign:bits=1.5", "qsgd:bits=2,bucket=512",
+        "eden:bits=0.5,unbiased", "eden:bits=0.5,twice"}) {
+    ExchangePlan plan = BudgetPlan(*UpdatePlan::Parse(text), OmcPlan().downlink);
+    plan.error_decay = plan.update->suits_error_feedback() ? 0.5 : 0;
+    const v1::ExchangePlan proto = ToProto(plan);
+    EXPECT_FALSE(proto.uplink().has_value()) << text;
+    const absl::StatusOr<ExchangePlan> back = FromProto(proto);
+    ASSERT_TRUE(back.ok()) << text << ": " << back.status();
+    EXPECT_EQ(back->Name(), plan.Name());
+    EXPECT_EQ(back->update, plan.update);
+    EXPECT_EQ(back->error_decay, plan.error_decay);
+    EXPECT_TRUE(back->uplink == plan.uplink && back->downlink == plan.downlink);
+  }
+}
+
+TEST(Convert, CodecsOfUpdatesThatCannotBeNameTheFault) {
+  const auto fault = [](const std::function<void(v1::Uplink*)>& change) {
+    v1::ExchangePlan proto = ToProto(BudgetPlan(*UpdatePlan::Parse("m22:bits=0.5,r=3")));
+    change(proto.mutable_uplink());
+    return std::string(FromProto(proto).status().message());
+  };
+  EXPECT_EQ(fault([](auto*) {}), "");
+  EXPECT_THAT(fault([](auto* up) { up->mutable_update()->clear_codec(); }), HasSubstr("names no codec; set rdu {}"));
+  EXPECT_THAT(fault([](auto* up) { up->mutable_update()->clear_budget(); }), HasSubstr("needs a budget"));
+  EXPECT_THAT(fault([](auto* up) { up->mutable_value()->mutable_fp32(); }), HasSubstr("an update needs no value"));
+  EXPECT_THAT(fault([](auto* up) { up->mutable_top_k()->set_k(9); }), HasSubstr("choose one"));
+  EXPECT_THAT(fault([](auto* up) { up->mutable_sketch()->set_columns(9); }), HasSubstr("choose one"));
+  EXPECT_THAT(fault([](auto* up) { up->set_representation(v1::UPLINK_REPRESENTATION_MODEL); }), HasSubstr("use delta"));
+  EXPECT_THAT(fault([](auto* up) { up->mutable_update()->mutable_top_k_levels()->set_value_bits(4'000'000'000u); }),
+              HasSubstr("must be 1 to 8"));
+  EXPECT_THAT(fault([](auto* up) { up->mutable_update()->mutable_top_k_levels()->clear_family(); }),
+              HasSubstr("family is 0"));
+  EXPECT_THAT(
+      fault([](auto* up) { up->mutable_update()->mutable_top_k_levels()->set_fit(static_cast<v1::DensityFit>(7)); }),
+      HasSubstr("fit is 7"));
+  EXPECT_THAT(fault([](auto* up) { up->mutable_update()->set_bits(5); }), HasSubstr("manifest and header alone take"));
+}
+
 TEST(Convert, AnEmptyPlanSaysWhatToSet) {
   EXPECT_THAT(std::string(FromProto(v1::ExchangePlan()).status().message()), HasSubstr("set fp32"));
 }

@@ -1,0 +1,192 @@
+#include "common/codec/update_plan.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
+
+namespace thinwire {
+namespace {
+
+constexpr int kMaxValueBits = 8;
+constexpr double kMaxWeightExponent = 16;
+constexpr uint64_t kMaxBucket = uint64_t{1} << 32;
+
+absl::Status Refuse(const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat("uplink.update: ", what));
+}
+
+absl::Status CheckBudget(const UpdatePlan& plan) {
+  if ((plan.bits_per_parameter != 0) == (plan.bits != 0)) {
+    return Refuse("needs a budget, either bits_per_parameter or bits (of a whole upload), and not both");
+  }
+  if (plan.bits > UpdatePlan::kMaxBits) {
+    return Refuse(absl::StrCat("bits is ", plan.bits, ", at most ", UpdatePlan::kMaxBits));
+  }
+  const double rate = plan.bits_per_parameter;
+  if (rate >= 0 && rate <= UpdatePlan::kMaxBitsPerParameter) return absl::OkStatus();
+  return Refuse(absl::StrCat("bits_per_parameter is ", rate, ", must be above 0 and at most ",
+                             UpdatePlan::kMaxBitsPerParameter, ", which is fp32"));
+}
+
+absl::Status CheckValueBits(int bits) {
+  if (bits >= 1 && bits <= kMaxValueBits) return absl::OkStatus();
+  return Refuse(absl::StrCat("a kept value has ", bits, " bits, must be 1 to ", kMaxValueBits, ", a sign among them"));
+}
+
+absl::Status CheckLevels(const UpdatePlan& plan) {
+  TW_RETURN_IF_ERROR(CheckValueBits(plan.value_bits));
+  if (plan.weight_exponent >= 0 && plan.weight_exponent <= kMaxWeightExponent) return absl::OkStatus();
+  return Refuse(absl::StrCat("M is ", plan.weight_exponent, ", must be 0 to ", kMaxWeightExponent));
+}
+
+absl::Status CheckFormat(const FloatFormat& format) {
+  TW_RETURN_IF_ERROR(CodecSpec::Float(format.exponent_bits, format.mantissa_bits, ScaleRule::kPowerOfTwo).Validate());
+  return CheckValueBits(format.width());
+}
+
+std::string LevelsName(const UpdatePlan& plan) {
+  return absl::StrCat("top-k ", plan.weibull ? "weibull" : "gennorm", plan.likelihood ? " (ml)" : "",
+                      " M=", plan.weight_exponent, " R=", plan.value_bits);
+}
+
+struct Method {
+  const char* name;
+  UpdateMethod method;
+  const char* parts;  // those of its own
+};
+constexpr Method kMethods[] = {{"rdu", UpdateMethod::kRdu, "fast"},
+                               {"m22", UpdateMethod::kLevels, "r=BITS, m=NUMBER, weibull, ml"},
+                               {"tinyscript", UpdateMethod::kLevels, "r=BITS"},
+                               {"topk-uniform", UpdateMethod::kUniform, "r=BITS"},
+                               {"topk-float", UpdateMethod::kFloat, "format=s1eXmY"},
+                               {"sign", UpdateMethod::kSign, ""},
+                               {"qsgd", UpdateMethod::kQsgd, "bucket=VALUES"},
+                               {"eden", UpdateMethod::kEden, "unbiased, twice"}};
+
+const Method* FindMethod(absl::string_view text) {
+  for (const Method& method : kMethods) {
+    if (absl::StartsWith(text, absl::StrCat(method.name, ":"))) return &method;
+  }
+  return nullptr;
+}
+
+bool TakeFormat(absl::string_view text, UpdatePlan* plan) {
+  const absl::StatusOr<CodecSpec> codec = CodecSpec::Parse(text);
+  if (!codec.ok() || codec->id != CodecId::kFloat || absl::StrContains(text, ':')) return false;
+  plan->format = codec->format;
+  return true;
+}
+
+// A part that only this method has.
+bool TakeOwnPart(const Method& method, absl::string_view key, absl::string_view value, UpdatePlan* plan) {
+  const bool alone = value.empty();
+  const bool levels = method.method == UpdateMethod::kLevels;
+  const bool free_levels = levels && absl::string_view(method.name) == "m22";
+  if (key == "fast" && alone && method.method == UpdateMethod::kRdu) return plan->fast = true;
+  if (key == "r" && (levels || method.method == UpdateMethod::kUniform)) {
+    return absl::SimpleAtoi(value, &plan->value_bits);
+  }
+  if (key == "m" && free_levels) return absl::SimpleAtod(value, &plan->weight_exponent);
+  if (key == "weibull" && alone && free_levels) return plan->weibull = true;
+  if (key == "ml" && alone && free_levels) return plan->likelihood = true;
+  if (key == "format" && method.method == UpdateMethod::kFloat) return TakeFormat(value, plan);
+  if (key == "bucket" && method.method == UpdateMethod::kQsgd) return absl::SimpleAtoi(value, &plan->bucket);
+  if (key == "unbiased" && alone && method.method == UpdateMethod::kEden) return plan->unbiased = true;
+  if (key == "twice" && alone && method.method == UpdateMethod::kEden) return plan->rotate_twice = true;
+  return false;
+}
+
+absl::Status TakePart(const Method& method, absl::string_view part, UpdatePlan* plan) {
+  const std::pair<absl::string_view, absl::string_view> field = absl::StrSplit(part, absl::MaxSplits('=', 1));
+  const bool good = field.first == "bits"    ? absl::SimpleAtod(field.second, &plan->bits_per_parameter)
+                    : field.first == "total" ? absl::SimpleAtoi(field.second, &plan->bits)
+                                             : TakeOwnPart(method, field.first, field.second, plan);
+  if (good) return absl::OkStatus();
+  const std::string own = *method.parts == '\0' ? "" : absl::StrCat(", ", method.parts);
+  return absl::InvalidArgumentError(absl::StrCat("'", part, "' is no part of ", method.name,
+                                                 "; bits=NUMBER (a parameter), total=NUMBER (an upload)", own,
+                                                 " are, separated by commas"));
+}
+
+}  // namespace
+
+uint64_t UpdatePlan::BudgetBits(uint64_t values) const {
+  return bits != 0 ? bits : static_cast<uint64_t>(bits_per_parameter * static_cast<double>(values));
+}
+
+bool UpdatePlan::suits_error_feedback() const {
+  if (method == UpdateMethod::kLevels) return weight_exponent == 0;
+  return method != UpdateMethod::kQsgd && !(method == UpdateMethod::kEden && unbiased);
+}
+
+absl::Status UpdatePlan::Validate() const {
+  TW_RETURN_IF_ERROR(CheckBudget(*this));
+  switch (method) {
+    case UpdateMethod::kLevels:
+      return CheckLevels(*this);
+    case UpdateMethod::kUniform:
+      return CheckValueBits(value_bits);
+    case UpdateMethod::kFloat:
+      return CheckFormat(format);
+    case UpdateMethod::kQsgd:
+      if (bucket <= kMaxBucket) return absl::OkStatus();
+      return Refuse(absl::StrCat("bucket is ", bucket, ", at most ", kMaxBucket, ", or 0 for whole tensors"));
+    case UpdateMethod::kRdu:
+    case UpdateMethod::kSign:
+    case UpdateMethod::kEden:
+      return absl::OkStatus();
+  }
+  return Refuse(absl::StrCat("method ", static_cast<int>(method), " is not one of 1 to 7"));
+}
+
+std::string UpdatePlan::MethodName() const {
+  switch (method) {
+    case UpdateMethod::kRdu:
+      return fast ? "rdu fast" : "rdu";
+    case UpdateMethod::kLevels:
+      return LevelsName(*this);
+    case UpdateMethod::kUniform:
+      return absl::StrCat("top-k uniform R=", value_bits);
+    case UpdateMethod::kFloat:
+      return absl::StrCat("top-k s1e", format.exponent_bits, "m", format.mantissa_bits);
+    case UpdateMethod::kSign:
+      return "sign";
+    case UpdateMethod::kQsgd:
+      return bucket == 0 ? "qsgd" : absl::StrCat("qsgd ", bucket);
+    case UpdateMethod::kEden:
+      return absl::StrCat("eden ", unbiased ? "unbiased" : "biased", rotate_twice ? " twice" : "");
+  }
+  return "unknown";
+}
+
+std::string UpdatePlan::Name() const {
+  return bits != 0 ? absl::StrCat(MethodName(), ", ", bits, " bits")
+                   : absl::StrCat(MethodName(), ", ", bits_per_parameter, " bits a parameter");
+}
+
+bool UpdatePlan::IsOne(absl::string_view text) { return FindMethod(text) != nullptr; }
+
+absl::StatusOr<UpdatePlan> UpdatePlan::Parse(absl::string_view text) {
+  const Method* const method = FindMethod(text);
+  if (method == nullptr) {
+    const auto name = [](std::string* out, const Method& one) { absl::StrAppend(out, one.name); };
+    return absl::InvalidArgumentError(absl::StrCat("'", text.substr(0, 40), "' names no codec of updates; use ",
+                                                   absl::StrJoin(kMethods, ":, ", name), ":"));
+  }
+  UpdatePlan plan;
+  plan.method = method->method;
+  plan.weibull = absl::string_view(method->name) == "tinyscript";
+  for (const absl::string_view part : absl::StrSplit(text.substr(text.find(':') + 1), ',')) {
+    TW_RETURN_IF_ERROR(TakePart(*method, part, &plan));
+  }
+  TW_RETURN_IF_ERROR(plan.Validate());
+  return plan;
+}
+
+}  // namespace thinwire

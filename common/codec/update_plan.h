@@ -1,0 +1,77 @@
+// A whole update under a hard budget of bits, as plain data: part of the exchange plan. docs/rdu.md and
+// docs/quantize.md say what the codecs do.
+#ifndef THINWIRE_COMMON_CODEC_UPDATE_PLAN_H_
+#define THINWIRE_COMMON_CODEC_UPDATE_PLAN_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/codec/codec_spec.h"
+
+namespace thinwire {
+
+enum class UpdateMethod : uint8_t {
+  kRdu = 1,      // rate-distortion-optimised (common/rdu)
+  kLevels = 2,   // all others are of common/quantize; M22 and TINYSCRIPT: top-K, Lloyd-Max levels of a fitted density
+  kUniform = 3,  // top-K, uniform levels
+  kFloat = 4,    // top-K, small floats
+  kSign = 5,
+  kQsgd = 6,
+  kEden = 7,
+};
+
+// How an upload is coded, and how many bits it may take. The budget is of payload_bits: of all that travels, manifest,
+// headers and buffers included. Exactly one of the two forms of it is given.
+struct UpdatePlan {
+  static constexpr double kMaxBitsPerParameter = 32;
+  static constexpr uint64_t kMaxBits = uint64_t{1} << 48;
+
+  UpdateMethod method = UpdateMethod::kRdu;
+  double bits_per_parameter = 0;  // trainable ones
+  uint64_t bits = 0;
+
+  bool fast = false;           // kRdu: its other profile
+  bool weibull = false;        // kLevels: double Weibull, not generalised normal
+  bool likelihood = false;     // kLevels: fitted by maximum likelihood, not by moments
+  double weight_exponent = 0;  // kLevels: M
+  int value_bits = 0;          // kLevels, kUniform: R, of a kept entry, a sign among them
+  FloatFormat format;          // kFloat
+  uint64_t bucket = 0;         // kQsgd: values that share a norm, 0 for those of a tensor
+  bool unbiased = false;       // kEden: ... instead of the least error
+  bool rotate_twice = false;   // kEden
+
+  CodecId codec() const { return method == UpdateMethod::kRdu ? CodecId::kRdu : CodecId::kQuantized; }
+  // Of an upload of a model with so many trainable values. Whole bytes of it are used.
+  uint64_t BudgetBits(uint64_t values) const;
+  // Not if it overshoots, be it on purpose (M > 0) or to have no bias: an update can then be further from what it
+  // decodes to than from zero, and errors would grow. Of the others top-k with uniform levels may, if they are few for
+  // the range of what is kept.
+  bool suits_error_feedback() const;
+  // INVALID_ARGUMENT naming the field, the value and the limit.
+  absl::Status Validate() const;
+  // "rdu", "top-k gennorm M=2 R=3", "eden unbiased"; and with the budget: "rdu, 0.05 bits a parameter".
+  std::string MethodName() const;
+  std::string Name() const;
+  // METHOD:PARTS, separated by commas, a budget among them: bits=X (a trainable parameter) or total=N (an upload).
+  //   rdu[,fast]  m22,r=R[,m=M][,weibull][,ml]  tinyscript,r=R  topk-uniform,r=R  topk-float,format=s1eXmY
+  //   sign  qsgd[,bucket=N]  eden[,unbiased][,twice]
+  // Validated.
+  static absl::StatusOr<UpdatePlan> Parse(absl::string_view text);
+  // Whether `text` starts with one of these names and a colon.
+  static bool IsOne(absl::string_view text);
+
+  friend bool operator==(const UpdatePlan& a, const UpdatePlan& b) {
+    return a.method == b.method && a.bits_per_parameter == b.bits_per_parameter && a.bits == b.bits &&
+           a.fast == b.fast && a.weibull == b.weibull && a.likelihood == b.likelihood &&
+           a.weight_exponent == b.weight_exponent && a.value_bits == b.value_bits &&
+           a.format.exponent_bits == b.format.exponent_bits && a.format.mantissa_bits == b.format.mantissa_bits &&
+           a.bucket == b.bucket && a.unbiased == b.unbiased && a.rotate_twice == b.rotate_twice;
+  }
+};
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_COMMON_CODEC_UPDATE_PLAN_H_

@@ -1,0 +1,69 @@
+#include "common/update/upload_budget.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/codec/frame.h"
+#include "common/codec/update_frame.h"
+#include "common/sketch/update_specs.h"
+#include "common/update/update_coder.h"
+
+namespace thinwire {
+namespace {
+
+constexpr uint64_t kPerPiece = kManifestEntrySize + kFrameHeaderSize;
+
+// Manifest and segments of all but the update, which is tensor 0.
+uint64_t SizeBesides(const ModelSpec& spec) {
+  uint64_t size = kManifestHeaderSize;
+  for (const TensorSpec& tensor : spec.tensors()) {
+    if (tensor.role != TensorRole::kBuffer) continue;
+    const uint64_t width = tensor.dtype == DataType::kInt64 ? 8 : 4;
+    size += BlockCount(tensor.count()) * kPerPiece + width * tensor.count();
+  }
+  return size;
+}
+
+uint64_t ValuesOf(const ModelSpec& spec) {
+  return spec.tensors().empty() ? 0 : UpdateTensorValues(spec.tensors().front()).value_or(0);
+}
+
+uint64_t WholeBytes(uint64_t bits) { return bits / 8; }
+
+}  // namespace
+
+std::optional<uint64_t> UpdateRoom(const ModelSpec& spec, uint64_t bits) {
+  const uint64_t besides = SizeBesides(spec), all = WholeBytes(bits);
+  if (all < besides + kPerPiece) return std::nullopt;
+  const uint64_t left = all - besides;
+  const uint64_t whole = left / (kUpdatePieceSize + kPerPiece), rest = left % (kUpdatePieceSize + kPerPiece);
+  const uint64_t room = whole * kUpdatePieceSize + (rest > kPerPiece ? rest - kPerPiece : 0);
+  return std::min(room, MaxUpdateStringSize(ValuesOf(spec)));
+}
+
+uint64_t LeastUploadBits(const ExchangePlan& plan, const ModelSpec& model) {
+  const uint64_t least = LeastUpdateBytes(*plan.update, UpdateLayout(model));
+  return 8 * (SizeBesides(ReducedUpdateSpec(plan, model)) + UpdatePieces(least) * kPerPiece + least);
+}
+
+absl::Status CheckUploadFits(const ExchangePlan& plan, const ModelSpec& model) {
+  TW_RETURN_IF_ERROR(CheckReducedUpdateFits(plan, model));
+  if (!plan.update.has_value()) return absl::OkStatus();
+  const uint64_t values = model.count(TensorRole::kTrainable);
+  const uint64_t budget = 8 * WholeBytes(plan.update->BudgetBits(values)), least = LeastUploadBits(plan, model);
+  if (budget >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("uplink.update: the budget is ", budget, " bits an upload, but ", plan.update->MethodName(),
+                   " of this model takes at least ", least, " with manifest, headers and buffers (",
+                   static_cast<double>(least) / static_cast<double>(values), " a parameter of ", values,
+                   "); raise it to that, or choose a codec that can send less"));
+}
+
+absl::StatusOr<uint64_t> MaxUploadSize(const ExchangePlan& plan, const ModelSpec& spec) {
+  TW_ASSIGN_OR_RETURN(const uint64_t most, MaxPayloadSize(spec, plan.uplink_representation, plan.uplink));
+  if (!plan.update.has_value()) return most;
+  return std::min(most, WholeBytes(plan.update->BudgetBits(ValuesOf(spec))));
+}
+
+}  // namespace thinwire

@@ -1,0 +1,29 @@
+// What a budget of payload_bits leaves for an update, and whether it leaves enough.
+#ifndef THINWIRE_COMMON_UPDATE_UPLOAD_BUDGET_H_
+#define THINWIRE_COMMON_UPDATE_UPLOAD_BUDGET_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/codec/exchange_plan.h"
+#include "common/tensor/model_spec.h"
+
+namespace thinwire {
+
+// Bytes for the update's string in a payload of `spec` (ReducedUpdateSpec of a plan with an update codec) that takes no
+// more than `bits` with manifest, frame headers and buffers; none if not even an empty string has room.
+std::optional<uint64_t> UpdateRoom(const ModelSpec& spec, uint64_t bits);
+// The smallest budget that holds an update of `model`, be it one of zeros. The plan has an update codec.
+uint64_t LeastUploadBits(const ExchangePlan& plan, const ModelSpec& model);
+
+// CheckReducedUpdateFits, and INVALID_ARGUMENT with the smallest budget that would do if the plan's is too small.
+absl::Status CheckUploadFits(const ExchangePlan& plan, const ModelSpec& model);
+// The most bytes that an upload of `spec`, what clients send under the plan, can have: of its budget if it has one,
+// else MaxPayloadSize. More is refused before it is read.
+absl::StatusOr<uint64_t> MaxUploadSize(const ExchangePlan& plan, const ModelSpec& spec);
+
+}  // namespace thinwire
+
+#endif  // THINWIRE_COMMON_UPDATE_UPLOAD_BUDGET_H_

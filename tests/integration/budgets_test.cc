@@ -1,0 +1,85 @@
+// Updates under a budget of bits with real processes: no upload is ever over it, and a server that is killed goes on to
+// the same model, with errors that are committed once.
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "tests/integration/federation_fixture.h"
+
+namespace thinwire {
+namespace {
+
+constexpr int kParameters = 50'000;
+constexpr int kRounds = 4;
+
+// Float blocks of online model compression down.
+constexpr char kRdu[] = R"(plan { explicit {
+  downlink { value { float_blocks { exponent_bits: 3 mantissa_bits: 7 scale: SCALE_RULE_POWER_OF_TWO partial: 0.1 } } }
+  uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits_per_parameter: 0.25 rdu {} }
+           error_feedback { decay: 0.9 } } } }
+)";
+constexpr char kTopK[] = R"(plan { explicit { downlink { value { fp32 {} } }
+  uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits: 12000 top_k_uniform { value_bits: 4 } }
+           error_feedback {} } } }
+)";
+
+class BudgetsTest : public FederationTest {
+ protected:
+  static std::string UndisturbedDigest(const char* plan) {
+    TemporaryDirectory folder;
+    Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
+    EXPECT_THAT(cluster.StartServer(Config(kRounds, 3, plan)), IsOk());
+    for (const char* id : {"c0", "c1", "c2"}) {
+      EXPECT_THAT(cluster.StartClient(id, {"--task=echo", absl::StrCat("--echo-parameters=", kParameters)}), IsOk());
+    }
+    const absl::StatusOr<v1::Status> status = cluster.AwaitEnd();
+    EXPECT_THAT(status, IsOk());
+    if (!status.ok()) return "";
+    const absl::StatusOr<std::string> bytes = ReadWholeFile(status->model_path(), 1 << 30);
+    EXPECT_THAT(bytes, IsOk());
+    return bytes.ok() ? Sha256(*bytes).Hex() : "";
+  }
+  void ExpectTheSameAfterAKill(const char* plan, const std::string& passage) {
+    const std::string config = Config(kRounds, 3, plan);
+    ASSERT_THAT(cluster_.StartServer(config, {absl::StrCat("--fail-point=", passage)}), IsOk());
+    StartEchoClients(3, kParameters);
+    const std::optional<ProcessExit> exit = cluster_.server().Wait(absl::Seconds(60));
+    ASSERT_TRUE(exit.has_value()) << "the fail-point was not reached\n" << cluster_.Logs();
+    ASSERT_THAT(cluster_.StartServer(config), IsOk());
+    ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+    EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();
+    EXPECT_EQ(ExportedDigest(status), UndisturbedDigest(plan)) << passage;
+  }
+};
+
+TEST_F(BudgetsTest, AServerKilledBehindAReceiptGoesOnBitForBit) {
+  ExpectTheSameAfterAKill(kRdu, "after-receive-commit:5");
+}
+TEST_F(BudgetsTest, AServerKilledWithItsVersionWrittenGoesOnBitForBit) {
+  ExpectTheSameAfterAKill(kTopK, "after-version-write:3");
+}
+
+TEST_F(BudgetsTest, UploadsKeepWithinTheirBudget) {
+  ASSERT_THAT(cluster_.StartServer(Config(kRounds, 3, kRdu)), IsOk());
+  StartEchoClients(3, kParameters);
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  const uint64_t initial = 4 * kParameters + 1000;  // weights of one client
+  const uint64_t budget = kParameters / 4 / 8;
+  EXPECT_LE(status.trainer_traffic().up().payload_bytes(), 3 * kRounds * budget + initial);
+  EXPECT_GE(status.trainer_traffic().up().payload_bytes(), 3 * kRounds * (budget - 100) + 4 * kParameters);
+}
+
+TEST_F(BudgetsTest, AModelThatTheBudgetHoldsNoUpdateOfIsRefusedWithTheSmallestThatDoes) {
+  constexpr char kSign[] = R"(plan { explicit { downlink { value { fp32 {} } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits_per_parameter: 0.5 sign {} } } } }
+)";
+  ASSERT_THAT(cluster_.StartServer(Config(kRounds, 1, kSign)), IsOk());
+  ASSERT_THAT(cluster_.StartClient("c0", {"--task=echo", absl::StrCat("--echo-parameters=", kParameters)}), IsOk());
+  const std::optional<ProcessExit> exit = cluster_.client(0).Wait(absl::Seconds(60));
+  ASSERT_TRUE(exit.has_value()) << cluster_.Logs();
+  EXPECT_NE(exit->code, 0);
+  EXPECT_NE(cluster_.Logs().find("takes at least"), std::string::npos) << cluster_.Logs();
+}
+
+}  // namespace
+}  // namespace thinwire

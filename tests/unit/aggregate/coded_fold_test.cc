@@ -1,0 +1,181 @@
+// Updates that are coded whole in the sums: tensor by tensor, weighted; a bad string costs the update only.
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/base/rng.h"
+#include "common/base/status_macros.h"
+#include "common/codec/exchange_plan.h"
+#include "common/sketch/update_specs.h"
+#include "common/tensor/model_state.h"
+#include "common/update/update_coder.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/aggregate/folder.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temporary_directory.h"
+
+namespace thinwire {
+namespace {
+
+using testing::HasSubstr;
+
+class CodedFoldTest : public testing::Test {
+ protected:
+  static constexpr uint64_t kFirst = 70'000;  // values of the first trainable tensor: more than a block
+  CodedFoldTest()
+      : model_(*ModelSpec::Create({{"w", {700, 100}, DataType::kFloat32, TensorRole::kTrainable},
+                                   {"mean", {2}, DataType::kFloat32, TensorRole::kBuffer},
+                                   {"b", {10}, DataType::kFloat32, TensorRole::kTrainable}})),
+        layout_(model_),
+        update_(ReducedUpdateSpec(BudgetPlan(DefaultRdu()), model_)) {
+    ModelState weights(model_);
+    weights.floats[1] = {1, 2};
+    ModelStateSource source(weights);
+    base_ref_ =
+        EncodePayload(model_, {Representation::kModel, CodecSpec::Fp32(), {}}, source, folder_.Path("base")).value();
+    base_.emplace(PayloadReader::Open(folder_.Path("base"), base_ref_, model_).value());
+    Clear();
+    form_.base_tensors = form_.sum_tensors = TensorsOfReducedUpdate(model_);
+  }
+
+  void Clear() { sums_ = Accumulator::Create(model_, *ChooseFixedPoint(model_, {1000, 1000, 1000}, 100, 10)).value(); }
+
+  std::vector<float> Values(uint64_t seed) const {
+    RandomStream random(seed);
+    std::vector<float> values(layout_.size());
+    for (float& value : values) value = static_cast<float>(random.NextDouble() - 0.5);
+    return values;
+  }
+
+  absl::StatusOr<FoldReport> Fold(CodecId codec, const std::string& bytes, uint64_t weight, double max_norm = 1e6,
+                                  double clip_norm = 0) {
+    ModelState state(update_);
+    state.floats[1] = {2, 2};
+    ModelStateSource source(state);
+    EncodeOptions options{Representation::kDelta, CodecSpec::Update(codec), base_ref_.id};
+    options.update = &bytes;
+    const std::string path = folder_.Path("update");
+    TW_ASSIGN_OR_RETURN(const PayloadRef ref, EncodePayload(update_, options, source, path));
+    FoldRequest request{path, ref, &*base_, base_ref_.id, weight, max_norm};
+    request.clip_norm = clip_norm;
+    request.form = &form_;
+    return FoldUpdate(update_, request, sums_.get());
+  }
+  // All trainable means, in the model's order.
+  std::vector<float> Means() {
+    std::vector<float> all(layout_.size());
+    EXPECT_THAT(sums_->ReadFloats(0, 0, absl::MakeSpan(all).subspan(0, kFirst)), IsOk());
+    EXPECT_THAT(sums_->ReadFloats(2, 0, absl::MakeSpan(all).subspan(kFirst)), IsOk());
+    return all;
+  }
+  std::vector<float> Decoded(CodecId codec, const std::string& bytes) {
+    std::vector<float> all(layout_.size());
+    EXPECT_THAT(DecodeUpdateString(codec, bytes, layout_,
+                                   [&all](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
+                                     std::copy(values.begin(), values.end(),
+                                               all.begin() + static_cast<ptrdiff_t>(tensor.first));
+                                     return absl::OkStatus();
+                                   }),
+                IsOk());
+    return all;
+  }
+
+  TemporaryDirectory folder_;
+  const ModelSpec model_;
+  const UpdateLayout layout_;
+  const ModelSpec update_;
+  PayloadRef base_ref_;
+  std::optional<PayloadReader> base_;
+  std::unique_ptr<Accumulator> sums_;
+  UpdateForm form_;
+};
+
+TEST_F(CodedFoldTest, UpdatesOfEveryCodecAreMeansOfWhatTheyDecodeTo) {
+  for (const char* text : {"rdu:bits=1", "rdu:bits=1,fast", "topk-uniform:bits=1,r=4", "m22:bits=1,r=3", "sign:bits=2",
+                           "qsgd:bits=3", "eden:bits=1"}) {
+    Clear();
+    const UpdatePlan plan = *UpdatePlan::Parse(text);
+    const std::string first = *CodeUpdate(plan, layout_, Values(1), 15'000, 4);
+    const std::string second = *CodeUpdate(plan, layout_, Values(2), 15'000, 5);
+    ASSERT_OK_AND_ASSIGN(const FoldReport report, Fold(plan.codec(), first, 1));
+    ASSERT_THAT(Fold(plan.codec(), second, 3), IsOk());
+    const std::vector<float> a = Decoded(plan.codec(), first), b = Decoded(plan.codec(), second), means = Means();
+    double squares = 0;
+    for (size_t i = 0; i < means.size(); ++i) {
+      squares += double{a[i]} * a[i];
+      ASSERT_NEAR(means[i], (a[i] + 3 * b[i]) / 4, 1e-6) << text << " at " << i;
+    }
+    EXPECT_GT(squares, 0);
+    EXPECT_NEAR(report.norm, std::sqrt(squares), 1e-6 * report.norm);
+    std::vector<float> buffer(2);
+    ASSERT_THAT(sums_->ReadFloats(1, 0, absl::MakeSpan(buffer)), IsOk());
+    EXPECT_FLOAT_EQ(buffer[0], 1);  // a buffer of 2 against 1 in R
+  }
+}
+
+TEST_F(CodedFoldTest, TheEmptyUpdateCountsAsZeros) {
+  ASSERT_OK_AND_ASSIGN(const FoldReport report, Fold(CodecId::kRdu, "", 1));
+  EXPECT_EQ(report.norm, 0);
+  EXPECT_THAT(Means(), testing::Each(0.0f));
+}
+
+TEST_F(CodedFoldTest, ClippingScalesAllOfIt) {
+  const UpdatePlan plan = *UpdatePlan::Parse("rdu:bits=1");
+  const std::string bytes = *CodeUpdate(plan, layout_, Values(1), 15'000, 4);
+  ASSERT_OK_AND_ASSIGN(const FoldReport report, Fold(plan.codec(), bytes, 1, 1e6, 2));
+  EXPECT_TRUE(report.clipped);
+  const std::vector<float> decoded = Decoded(plan.codec(), bytes), means = Means();
+  for (size_t i = 0; i < means.size(); ++i) ASSERT_NEAR(means[i], decoded[i] * 2 / report.norm, 1e-6) << i;
+}
+
+TEST_F(CodedFoldTest, NormAndBoundsHoldTensorByTensor) {
+  const UpdatePlan plan = *UpdatePlan::Parse("topk-uniform:bits=1,r=4");
+  const std::string bytes = *CodeUpdate(plan, layout_, Values(1), 15'000, 4);
+  EXPECT_THAT(Fold(plan.codec(), bytes, 1, 9), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("L2 norm is")));
+  std::vector<float> large = Values(1);
+  large[kFirst + 4] = 1e6f;
+  const std::string beyond = *CodeUpdate(plan, layout_, large, 15'000, 4);
+  EXPECT_THAT(Fold(plan.codec(), beyond, 1),
+              StatusIs(absl::StatusCode::kInvalidArgument, testing::AllOf(HasSubstr("'b'"), HasSubstr("4"))));
+  ASSERT_THAT(Fold(plan.codec(), bytes, 1), IsOk());  // nothing of the others is in the sums
+  EXPECT_THAT(Means(), testing::Pointwise(testing::FloatNear(1e-6f), Decoded(plan.codec(), bytes)));
+}
+
+TEST_F(CodedFoldTest, HostileStringsCostTheUpdateOnlyAndTheFaultIsNamed) {
+  const absl::StatusCode bad = absl::StatusCode::kInvalidArgument;
+  const std::string rdu = *CodeUpdate(*UpdatePlan::Parse("rdu:bits=1"), layout_, Values(1), 3000, 4);
+  const std::string eden = *CodeUpdate(*UpdatePlan::Parse("eden:bits=1"), layout_, Values(1), 3000, 4);
+  EXPECT_THAT(Fold(CodecId::kQuantized, "", 1), StatusIs(bad, HasSubstr("'thinwire.update/70010'")));
+  EXPECT_THAT(Fold(CodecId::kQuantized, rdu, 1), StatusIs(absl::StatusCode::kUnimplemented));
+  EXPECT_THAT(Fold(CodecId::kRdu, std::string("\x09\x00\x30\x01", 4), 1), StatusIs(absl::StatusCode::kUnimplemented));
+  EXPECT_THAT(Fold(CodecId::kRdu, std::string("\x01\xff\xff\x01", 4), 1), StatusIs(bad));
+  EXPECT_THAT(Fold(CodecId::kQuantized, eden.substr(0, 900), 1), StatusIs(bad, HasSubstr("labels")));
+  EXPECT_THAT(Fold(CodecId::kQuantized, eden + "x", 1), StatusIs(bad));
+  // A top-k update that claims 2^40 entries.
+  EXPECT_THAT(Fold(CodecId::kQuantized,
+                   std::string("\x01\x01\x02\xfa\xa2\x04\x12\x04\x00\x80\x80\x80\x80\x80\x20\x00\x05", 17), 1),
+              StatusIs(bad));
+  std::string all_bits(200'000, '\xff');
+  all_bits.replace(0, 3, std::string("\x01\x00\x30", 3));
+  const absl::StatusOr<FoldReport> noise = Fold(CodecId::kRdu, all_bits, 1);
+  EXPECT_THAT(noise, StatusIs(bad));  // out of bounds, too large a norm, or bytes left over
+  ASSERT_THAT(Fold(CodecId::kQuantized, eden, 1), IsOk());
+  EXPECT_THAT(Means(), testing::Pointwise(testing::FloatNear(1e-6f), Decoded(CodecId::kQuantized, eden)));
+}
+
+// Frames of another codec in the place of an update, and pieces that do not belong together.
+TEST_F(CodedFoldTest, OtherFramesInPlaceOfAnUpdateAreRefused) {
+  ModelState state(update_);
+  ModelStateSource source(state);
+  const std::string path = folder_.Path("update");
+  ASSERT_OK_AND_ASSIGN(const PayloadRef ref,
+                       EncodePayload(update_, {Representation::kDelta, CodecSpec::Fp32(), base_ref_.id}, source, path));
+  FoldRequest request{path, ref, &*base_, base_ref_.id, 1, 1e6};
+  request.form = &form_;
+  EXPECT_THAT(FoldUpdate(update_, request, sums_.get()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("an update (codec 6 or 7) of 70010 values")));
+}
+
+}  // namespace
+}  // namespace thinwire

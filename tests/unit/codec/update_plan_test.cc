@@ -1,0 +1,79 @@
+#include "common/codec/update_plan.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/testing/status_matchers.h"
+
+namespace thinwire {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(UpdatePlanTest, EveryMethodIsReadWithItsOwnParts) {
+  ASSERT_OK_AND_ASSIGN(const UpdatePlan rdu, UpdatePlan::Parse("rdu:bits=0.05,fast"));
+  EXPECT_EQ(rdu.Name(), "rdu fast, 0.05 bits a parameter");
+  EXPECT_EQ(rdu.codec(), CodecId::kRdu);
+  ASSERT_OK_AND_ASSIGN(const UpdatePlan m22, UpdatePlan::Parse("m22:m=2.5,r=3,total=40000,weibull,ml"));
+  EXPECT_EQ(m22.Name(), "top-k weibull (ml) M=2.5 R=3, 40000 bits");
+  EXPECT_EQ(m22.codec(), CodecId::kQuantized);
+  EXPECT_EQ(UpdatePlan::Parse("m22:bits=1,r=2")->MethodName(), "top-k gennorm M=0 R=2");
+  EXPECT_EQ(UpdatePlan::Parse("tinyscript:bits=1,r=2")->MethodName(), "top-k weibull M=0 R=2");
+  EXPECT_EQ(UpdatePlan::Parse("topk-uniform:bits=1,r=4")->MethodName(), "top-k uniform R=4");
+  EXPECT_EQ(UpdatePlan::Parse("topk-float:bits=1,format=s1e4m3")->MethodName(), "top-k s1e4m3");
+  EXPECT_EQ(UpdatePlan::Parse("sign:bits=1.5")->MethodName(), "sign");
+  EXPECT_EQ(UpdatePlan::Parse("qsgd:bits=1,bucket=512")->MethodName(), "qsgd 512");
+  EXPECT_EQ(UpdatePlan::Parse("eden:bits=1,unbiased,twice")->MethodName(), "eden unbiased twice");
+}
+
+TEST(UpdatePlanTest, WhatIsNoPartOfAMethodIsNamedWithWhatIs) {
+  for (const char* text :
+       {"rdu:bits=0.05,r=4", "sign:bits=1,fast", "tinyscript:bits=1,r=2,m=1", "qsgd:bits=1,twice", "m22:bits=1,r=x",
+        "rdu:bits=0.05,fast=1", "rdu:", "rdu:total=-3", "topk-float:bits=1,format=fp8",
+        "topk-float:bits=1,format=s1e5m2:none", "eden:bits=1,bucket=5", "rdu:bits=0.05,"}) {
+    EXPECT_THAT(UpdatePlan::Parse(text), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is no part of")))
+        << text;
+  }
+  EXPECT_THAT(UpdatePlan::Parse("best:bits=1"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("qsgd:")));
+  EXPECT_TRUE(UpdatePlan::IsOne("rdu:bits=1"));
+  EXPECT_FALSE(UpdatePlan::IsOne("rdu"));
+  EXPECT_FALSE(UpdatePlan::IsOne("topk:k=5"));
+}
+
+TEST(UpdatePlanTest, ValuesOutOfRangeNameTheLimit) {
+  const std::pair<const char*, const char*> cases[] = {{"rdu:fast", "needs a budget"},
+                                                       {"rdu:bits=1,total=9000", "and not both"},
+                                                       {"rdu:bits=0", "needs a budget"},
+                                                       {"rdu:bits=-1", "must be above 0"},
+                                                       {"rdu:bits=nan", "must be above 0"},
+                                                       {"rdu:bits=33", "at most 32"},
+                                                       {"rdu:total=281474976710657", "at most 281474976710656"},
+                                                       {"m22:bits=1", "has 0 bits"},
+                                                       {"m22:bits=1,r=9", "has 9 bits, must be 1 to 8"},
+                                                       {"m22:bits=1,r=2,m=17", "M is 17"},
+                                                       {"topk-uniform:bits=1,r=0", "has 0 bits"},
+                                                       {"topk-float:bits=1", "has 32 bits, must be 1 to 8"},
+                                                       {"topk-float:bits=1,format=s1e5m3", "has 9 bits"},
+                                                       {"qsgd:bits=1,bucket=4294967297", "at most 4294967296"}};
+  for (const auto& [text, message] : cases) {
+    EXPECT_THAT(UpdatePlan::Parse(text), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(message))) << text;
+  }
+}
+
+TEST(UpdatePlanTest, BudgetsAreOfAParameterOrOfAnUpload) {
+  EXPECT_EQ(UpdatePlan::Parse("rdu:bits=0.05")->BudgetBits(100'000), 5000u);
+  EXPECT_EQ(UpdatePlan::Parse("rdu:bits=0.05")->BudgetBits(19), 0u);
+  EXPECT_EQ(UpdatePlan::Parse("rdu:total=5001")->BudgetBits(100'000), 5001u);
+}
+
+TEST(UpdatePlanTest, WhatOvershootsTakesNoErrorFeedback) {
+  for (const char* text : {"rdu:bits=1", "rdu:bits=1,fast", "m22:bits=1,r=2", "tinyscript:bits=1,r=2", "sign:bits=2",
+                           "topk-uniform:bits=1,r=2", "topk-float:bits=1,format=s1e5m2", "eden:bits=1"}) {
+    EXPECT_TRUE(UpdatePlan::Parse(text)->suits_error_feedback()) << text;
+  }
+  for (const char* text : {"m22:bits=1,r=2,m=0.5", "qsgd:bits=1", "eden:bits=1,unbiased"}) {
+    EXPECT_FALSE(UpdatePlan::Parse(text)->suits_error_feedback()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace thinwire

@@ -1,0 +1,213 @@
+// Sessions whose updates are coded whole, under a budget: what is uploaded keeps within it, and error feedback is what
+// the server did not get, over rounds, verdicts and lost acknowledgements.
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/codec/update_frame.h"
+#include "common/sketch/update_specs.h"
+#include "common/update/update_coder.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/unit/session/session_fixture.h"
+
+namespace thinwire {
+namespace {
+
+using testing::Each;
+using testing::HasSubstr;
+
+class CodedSessionTest : public SessionFixture {
+ protected:
+  CodedSessionTest() {
+    trainer.step_of = [](size_t i) { return std::ldexp(static_cast<float>(i * 2654435761u % 2001) - 1000, -12); };
+  }
+
+  void Use(const std::string& text, double decay) {
+    api.join.plan = BudgetPlan(*UpdatePlan::Parse(text));
+    api.join.plan.error_decay = decay;
+  }
+  void Offer(const std::vector<std::string>& ids) {
+    for (const std::string& id : ids) api.answers.push_back(MakeAssignment(id));
+  }
+  void Settle(const std::string& id, UpdateState verdict) {
+    api.on_call = [this, id, verdict, awaited = 0](const std::string& call) mutable {
+      if (call == "AwaitAssignment" && ++awaited == 2) api.settled[id] = {verdict, 0, ""};
+    };
+  }
+  uint64_t Bits(const std::string& assignment) { return api.upload_headers[assignment].payload.bits(); }
+
+  // What the server decodes, and that its buffers are exact.
+  std::vector<float> Sent(const std::string& assignment) {
+    const ModelSpec spec = ReducedUpdateSpec(api.join.plan, model.spec);
+    const std::string path = folder.Path("uploaded");
+    EXPECT_THAT(WriteFileAtomically(path, api.uploads[assignment]), IsOk());
+    const auto reader = PayloadReader::Open(path, api.upload_headers[assignment].payload, spec);
+    EXPECT_THAT(reader, IsOk());
+    std::vector<float> sent(size(), NAN), buffer(3);
+    if (!reader.ok()) return sent;
+    EXPECT_THAT(reader->DecodeFloats(reader->SegmentIndex(1, 0), absl::MakeSpan(buffer)), IsOk());
+    EXPECT_EQ(buffer[0], model.floats[2][0] + 1);
+    std::string frame;
+    EXPECT_THAT(reader->ReadSegment(0, &frame), IsOk());
+    const absl::StatusOr<UpdatePiece> piece = ReadUpdateFrame(frame, size());
+    EXPECT_THAT(piece, IsOk());
+    const auto keep = [&sent](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
+      std::copy(values.begin(), values.end(), sent.begin() + static_cast<ptrdiff_t>(tensor.first));
+      return absl::OkStatus();
+    };
+    EXPECT_THAT(DecodeUpdateString(piece->codec, piece->bytes, UpdateLayout(model.spec), keep), IsOk());
+    return sent;
+  }
+  std::optional<std::vector<float>> Kept() {
+    ErrorMemory memory(state->error_directory());
+    const Digest run = Sha256(absl::StrCat(api.join.run_name, "\n", api.join.run_seed, "\n", api.join.plan.Name(), "\n",
+                                           model.spec.id().Hex()));
+    const absl::StatusOr<std::optional<BasisFile>> kept = memory.Open(run, size());
+    EXPECT_THAT(kept, IsOk());
+    if (!kept.ok() || !kept->has_value()) return std::nullopt;
+    std::vector<float> values(size());
+    EXPECT_THAT((*kept)->Read(0, absl::MakeSpan(values)), IsOk());
+    return values;
+  }
+  uint64_t size() const { return model.spec.count(TensorRole::kTrainable); }
+};
+
+constexpr const char* kPlans[] = {
+    "rdu:bits=0.5",  "rdu:bits=1,fast", "topk-uniform:bits=0.5,r=4",          "m22:bits=0.5,r=3",
+    "sign:bits=1.1", "eden:bits=0.7",   "topk-float:total=9000,format=s1e5m2"};
+
+TEST_F(CodedSessionTest, EveryCodecKeepsWithinItsBudgetAndSendsMostOfTheUpdate) {
+  int round = 0;
+  for (const char* text : {"rdu:bits=0.5", "rdu:bits=1,fast", "rdu:total=3000", "topk-uniform:bits=0.5,r=4",
+                           "m22:bits=0.5,r=3,m=2", "tinyscript:bits=0.5,r=2", "sign:bits=1.1", "qsgd:bits=2,bucket=512",
+                           "eden:bits=0.7", "eden:bits=2,unbiased", "topk-float:bits=0.5,format=s1e2m1"}) {
+    Use(text, 0);
+    const std::string id = absl::StrCat("a", round++);
+    Offer({id});
+    EXPECT_EQ(RunSession().delivered, 1u) << text;
+    const uint64_t budget = api.join.plan.update->BudgetBits(size());
+    EXPECT_LE(Bits(id), budget) << text;
+    const std::vector<float> sent = Sent(id);
+    double product = 0;
+    for (size_t i = 0; i < sent.size(); ++i)
+      product += double{sent[i]} * trainer.step_of(i < kBlockValues + 100 ? i : i - kBlockValues - 100);
+    EXPECT_GT(product, 0) << text;
+    session.reset();
+    OpenState();
+  }
+  EXPECT_FALSE(FileExists(state->error_directory()));
+}
+
+// Over rounds: what was sent and what is still kept add up to all updates.
+TEST_F(CodedSessionTest, WhatWasSentAndWhatIsKeptAreTheSumOfAllUpdates) {
+  constexpr int kRounds = 3;
+  int run = 0;
+  for (const char* text : kPlans) {
+    Use(text, 1);
+    api.join.run_name = absl::StrCat("run", ++run);
+    std::vector<double> sent(size());
+    for (int round = 0; round <= kRounds; ++round) {  // the last settles the one before
+      const std::string id = absl::StrCat("r", run, "a", round);
+      Offer({id});
+      ASSERT_EQ(RunSession().delivered, 1u) << text;
+      EXPECT_LE(Bits(id), api.join.plan.update->BudgetBits(size()));
+      const std::vector<float> decoded = Sent(id);
+      for (size_t i = 0; round < kRounds && i < sent.size(); ++i) sent[i] += decoded[i];
+      api.settled[id] = {UpdateState::kFolded, 0, ""};
+      session.reset();
+      OpenState();
+    }
+    const std::optional<std::vector<float>> kept = Kept();
+    ASSERT_TRUE(kept.has_value()) << text;
+    for (size_t i = 0; i < size(); ++i) {
+      const size_t index = i < kBlockValues + 100 ? i : i - kBlockValues - 100;
+      ASSERT_NEAR(sent[i] + (*kept)[i], kRounds * trainer.step_of(index), 1e-5) << text << " at " << i;
+    }
+  }
+}
+
+TEST_F(CodedSessionTest, AnErrorCountsOnlyIfTheServerTookTheUpdate) {
+  for (const char* text : {"rdu:bits=0.2", "topk-uniform:bits=0.2,r=4"}) {
+    Use(text, 0.5);
+    for (const UpdateState verdict : {UpdateState::kDiscarded, UpdateState::kFailed, UpdateState::kUnknown}) {
+      Offer({"a1", "a2"});
+      api.settled.clear();
+      api.uploads.clear();
+      Settle("a1", verdict);
+      RunSession();
+      EXPECT_EQ(api.uploads["a2"], api.uploads["a1"]) << text;
+      api.settled["a2"] = {UpdateState::kDiscarded, 0, ""};  // for the next turn of this loop
+      OpenState();
+    }
+    Offer({"b1", "b2"});
+    Settle("b1", UpdateState::kFolded);
+    RunSession();
+    const std::vector<float> first = Sent("b1"), second = Sent("b2");
+    ErrorMemory memory(state->error_directory());
+    EXPECT_NE(first, second) << text;
+    api.settled["b2"] = {UpdateState::kDiscarded, 0, ""};
+    Offer({"b3"});
+    OpenState();
+    RunSession();
+    EXPECT_EQ(Sent("b3"), second) << text;  // the same error again: b2's never counted
+    api.settled["b3"] = {UpdateState::kDiscarded, 0, ""};
+    OpenState();
+  }
+}
+
+// The server took the update, but its word was lost: the client sends it again as it was, and its error counts once.
+TEST_F(CodedSessionTest, ALostAcknowledgementNeitherLosesNorDoublesTheError) {
+  Use("rdu:bits=0.2", 1);
+  Offer({"a1"});
+  RunUntilBrokenOff("Upload", 500);
+  Offer({"a1", "a2"});
+  Settle("a1", UpdateState::kFolded);
+  RunSession();
+  EXPECT_EQ(trainer.requests.size(), 2u);  // a1 was not trained again
+  const std::vector<float> first = Sent("a1"), second = Sent("a2");
+  const std::optional<std::vector<float>> kept = Kept();  // that of a1
+  ASSERT_TRUE(kept.has_value());
+  for (size_t i = 0; i < 1000; ++i) ASSERT_NEAR((*kept)[i], trainer.step_of(i) - first[i], 1e-6) << i;
+  EXPECT_NE(first, second);
+}
+
+TEST_F(CodedSessionTest, ABudgetThatHoldsNothingFailsTheAssignmentWithTheSmallestThatWorks) {
+  Use("sign:bits=0.5", 0);
+  Offer({"a1"});
+  EXPECT_EQ(RunSession().failed, 1u);
+  EXPECT_THAT(api.failures["a1"], HasSubstr("takes at least"));
+}
+
+TEST_F(CodedSessionTest, TheSmallestBudgetSendsTheEmptyUpdate) {
+  // Manifest of three segments, their headers, three floats and an integer.
+  Use(absl::StrCat("rdu:total=", 8 * (88 + 3 * 64 + 12 + 8)), 1);
+  Offer({"a1"});
+  EXPECT_EQ(RunSession().delivered, 1u);
+  EXPECT_EQ(Bits("a1"), api.join.plan.update->bits);
+  EXPECT_THAT(Sent("a1"), Each(0.0f));
+}
+
+TEST_F(CodedSessionTest, RandomRoundingIsThatOfTheAssignment) {
+  Use("qsgd:bits=2", 0);
+  Offer({"a1", "a2"});
+  Assignment other = MakeAssignment("a3");
+  other.seed = 78;
+  api.answers.push_back(other);
+  EXPECT_EQ(RunSession().delivered, 3u);
+  EXPECT_EQ(api.uploads["a1"], api.uploads["a2"]);
+  EXPECT_NE(api.uploads["a1"], api.uploads["a3"]);
+}
+
+TEST_F(CodedSessionTest, AnUpdateThatIsNotFiniteIsRefusedByTensor) {
+  trainer.step_of = [](size_t i) { return i == 7 ? INFINITY : 0; };
+  Use("rdu:bits=0.5", 0);
+  Offer({"a1"});
+  EXPECT_EQ(RunSession().failed, 1u);
+  EXPECT_THAT(api.failures["a1"], HasSubstr("'weight' is inf at value 7"));
+}
+
+}  // namespace
+}  // namespace thinwire

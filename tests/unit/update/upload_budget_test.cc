@@ -1,0 +1,134 @@
+// A budget is of payload_bits: of all that travels. Random models, budgets and methods; THINWIRE_BUDGET_CASES=N for
+// more than the 200 of the suite.
+#include "common/update/upload_budget.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "absl/strings/numbers.h"
+#include "common/codec/frame.h"
+#include "common/codec/update_frame.h"
+#include "common/sketch/update_specs.h"
+#include "common/tensor/model_state.h"
+#include "gmock/gmock.h"
+#include "tests/testing/temporary_directory.h"
+#include "tests/unit/update/update_testing.h"
+
+namespace thinwire {
+namespace {
+
+using testing::HasSubstr;
+
+ExchangePlan PlanOf(const std::string& text) { return BudgetPlan(*UpdatePlan::Parse(text)); }
+
+// The whole payload of an update, as a client writes it.
+absl::StatusOr<PayloadRef> Upload(const ExchangePlan& plan, const ModelSpec& model, const std::vector<float>& values,
+                                  uint64_t bits, const std::string& path) {
+  const ModelSpec spec = ReducedUpdateSpec(plan, model);
+  const std::optional<uint64_t> room = UpdateRoom(spec, bits);
+  if (!room.has_value()) return absl::OutOfRangeError("no room");
+  const absl::StatusOr<std::string> bytes = CodeUpdate(*plan.update, UpdateLayout(model), values, *room, 3);
+  if (!bytes.ok()) return bytes.status();
+  const ModelState state(spec);
+  ModelStateSource source(state);
+  EncodeOptions options{Representation::kDelta, plan.uplink, Sha256("base")};
+  options.update = &*bytes;
+  return EncodePayload(spec, options, source, path);
+}
+
+ModelSpec RandomModel(RandomStream* random) {
+  std::vector<TensorSpec> tensors;
+  const uint64_t count = 1 + random->Below(5);
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto rows = static_cast<int64_t>(1 + random->Below(60)),
+               columns = static_cast<int64_t>(1 + random->Below(90));
+    tensors.push_back({absl::StrCat("w", i), {rows, columns}, DataType::kFloat32, TensorRole::kTrainable});
+    if (random->Below(3) == 0)
+      tensors.push_back({absl::StrCat("b", i), {rows}, DataType::kFloat32, TensorRole::kBuffer});
+    if (random->Below(5) == 0) tensors.push_back({absl::StrCat("n", i), {}, DataType::kInt64, TensorRole::kBuffer});
+  }
+  return *ModelSpec::Create(std::move(tensors));
+}
+
+TEST(UploadBudgetTest, NoUploadEverHasMoreBitsThanItsBudget) {
+  int cases = 200;
+  if (const char* const more = std::getenv("THINWIRE_BUDGET_CASES")) {
+    ASSERT_TRUE(absl::SimpleAtoi(more, &cases));
+  }
+  const TemporaryDirectory folder;
+  const std::vector<UpdatePlan> methods = AllMethods();
+  RandomStream random(2024);
+  int used = 0;
+  for (int i = 0; i < cases; ++i) {
+    const ModelSpec model = RandomModel(&random);
+    ExchangePlan plan = BudgetPlan(methods[random.Below(methods.size())]);
+    const uint64_t values = model.count(TensorRole::kTrainable), least = LeastUploadBits(plan, model);
+    // From the least to about 8 bits a value above it, more often little.
+    const double share = random.NextDouble();
+    const uint64_t bits = least + static_cast<uint64_t>(share * share * share * 8 * static_cast<double>(values));
+    plan.update->bits_per_parameter = 0;
+    plan.update->bits = bits;
+    ASSERT_THAT(CheckUploadFits(plan, model), IsOk());
+    const std::vector<float> update = RandomValues(1000 + static_cast<uint64_t>(i), values);
+    ASSERT_OK_AND_ASSIGN(const PayloadRef ref, Upload(plan, model, update, bits, folder.Path("u")));
+    ASSERT_LE(ref.bits(), bits) << i << ": " << plan.Name();
+    ASSERT_LE(ref.total_size, *MaxUploadSize(plan, ReducedUpdateSpec(plan, model)));
+    if (plan.update->method != UpdateMethod::kRdu || plan.update->fast || values < 1024 || bits < least + 8 * 64)
+      continue;
+    ++used;
+    const double room = static_cast<double>(bits - least) / 8;
+    EXPECT_GE(static_cast<double>(ref.total_size), static_cast<double>(bits / 8) - std::max(32.0, 0.005 * room)) << i;
+  }
+  EXPECT_GT(used, cases / 30);
+}
+
+TEST(UploadBudgetTest, LongStringsPayForTheirPieces) {
+  const ModelSpec model = *ModelSpec::Create({{"w", {900, 1000}, DataType::kFloat32, TensorRole::kTrainable}});
+  const ModelSpec spec = ReducedUpdateSpec(PlanOf("sign:bits=9"), model);
+  const uint64_t fixed = kManifestHeaderSize, piece = kManifestEntrySize + kFrameHeaderSize;
+  const auto room = [&](uint64_t bytes) { return *UpdateRoom(spec, 8 * bytes); };
+  EXPECT_EQ(UpdateRoom(spec, 8 * (fixed + piece) - 1), std::nullopt);
+  EXPECT_EQ(room(fixed + piece), 0u);
+  EXPECT_EQ(room(fixed + piece + kUpdatePieceSize), kUpdatePieceSize);
+  EXPECT_EQ(room(fixed + 2 * piece + kUpdatePieceSize), kUpdatePieceSize);  // no piece without a byte
+  EXPECT_EQ(room(fixed + 2 * piece + kUpdatePieceSize + 1), kUpdatePieceSize + 1);
+  EXPECT_EQ(room(uint64_t{1} << 40), MaxUpdateStringSize(900'000));
+  // A megabyte of EDEN is three pieces.
+  const TemporaryDirectory folder;
+  const ExchangePlan plan = PlanOf("eden:bits=8");
+  ASSERT_OK_AND_ASSIGN(const PayloadRef ref, Upload(plan, model, RandomValues(1, 900'000),
+                                                    plan.update->BudgetBits(900'000), folder.Path("u")));
+  EXPECT_EQ(ref.manifest_size, ManifestSize(2));
+  EXPECT_LE(ref.bits(), 7'200'000u);
+  EXPECT_GE(ref.bits(), 7'150'000u);
+}
+
+TEST(UploadBudgetTest, ABudgetForLessThanNothingNamesTheSmallestThatWorks) {
+  const ModelSpec model = SmallNet();
+  for (const UpdatePlan& method : AllMethods()) {
+    ExchangePlan plan = BudgetPlan(method);
+    const uint64_t least = LeastUploadBits(plan, model);
+    plan.update->bits_per_parameter = 0;
+    plan.update->bits = least;
+    EXPECT_THAT(CheckUploadFits(plan, model), IsOk()) << plan.Name();
+    plan.update->bits = least - 1;
+    EXPECT_THAT(CheckUploadFits(plan, model),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(absl::StrCat("at least ", least))))
+        << plan.Name();
+  }
+  // rdu: manifest of three segments, three headers, 16 floats and an integer.
+  EXPECT_EQ(LeastUploadBits(PlanOf("rdu:bits=1"), model), 8u * (88 + 3 * 64 + 64 + 8));
+  const ModelSpec buffers = *ModelSpec::Create({{"mean", {16}, DataType::kFloat32, TensorRole::kBuffer}});
+  EXPECT_THAT(CheckUploadFits(PlanOf("rdu:bits=1"), buffers),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("model has 0")));
+}
+
+TEST(UploadBudgetTest, WithoutABudgetUploadsAreAsLargeAsTheirCodecMakesThem) {
+  const ModelSpec model = SmallNet();
+  EXPECT_EQ(*MaxUploadSize(Fp32Plan(), model), *MaxPayloadSize(model, Representation::kDelta, CodecSpec::Fp32()));
+  const ExchangePlan plan = PlanOf("rdu:bits=2");
+  EXPECT_EQ(*MaxUploadSize(plan, ReducedUpdateSpec(plan, model)), 5249u * 2 / 8);
+}
+
+}  // namespace
+}  // namespace thinwire
