@@ -33,8 +33,8 @@ v1::JoinRequest TestClient::JoinRequest(uint64_t examples) const {
   request.set_client_id(id_);
   request.set_role(v1::CLIENT_ROLE_TRAINER);
   request.add_wire_versions(1);
-  for (const auto codec :
-       {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64, v1::CODEC_KIND_FLOAT_BLOCKS})
+  for (const auto codec : {v1::CODEC_KIND_FP32, v1::CODEC_KIND_FLOAT, v1::CODEC_KIND_INT64, v1::CODEC_KIND_FLOAT_BLOCKS,
+                           v1::CODEC_KIND_RDU, v1::CODEC_KIND_QUANTIZED})
     request.add_codecs(codec);
   request.set_examples(examples);
   request.set_software("test");

@@ -1,0 +1,134 @@
+// A budget of bits at a real server: what is over it is refused before it is read, hostile strings fail the update by
+// name, and lawful ones of either codec make the version.
+#include <gmock/gmock.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "common/base/file.h"
+#include "common/base/rng.h"
+#include "common/sketch/update_specs.h"
+#include "common/update/update_coder.h"
+#include "common/update/upload_budget.h"
+#include "common/wire/convert.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/unit/service/server_fixture.h"
+
+namespace thinwire {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr uint64_t kBits = 40'000;
+constexpr char kPlan[] = R"(plan { explicit { downlink { value { fp32 {} } }
+  uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits: 40000 rdu {} } } } }
+)";
+
+class BudgetTest : public ServerFixture {
+ protected:
+  // Buffers as they are in the initial model: 1 and 5.
+  PayloadBytes Coded(CodecId codec, const std::string& bytes, const v1::Assignment& assignment) {
+    const ModelSpec spec = ReducedUpdateSpec(BudgetPlan(DefaultRdu()), SmallModel());
+    const ModelState state = FilledState(spec, 1);
+    ModelStateSource source(state);
+    EncodeOptions options{Representation::kDelta, CodecSpec::Update(codec),
+                          *Digest::FromBytes(assignment.model().payload_id())};
+    options.update = &bytes;
+    const std::string path = directory_.Path(absl::StrCat(assignment.assignment_id(), ".payload"));
+    PayloadBytes payload;
+    payload.ref = EncodePayload(spec, options, source, path).value();
+    payload.bytes = ReadWholeFile(path, payload.ref.total_size).value();
+    return payload;
+  }
+  static std::vector<float> Values() {
+    RandomStream random(8);
+    std::vector<float> values(70'003);
+    for (float& value : values) value = static_cast<float>(random.NextDouble() - 0.5);
+    return values;
+  }
+  static std::string Code(const char* plan, uint64_t bytes) {
+    return CodeUpdate(*UpdatePlan::Parse(plan), UpdateLayout(SmallModel()), Values(), bytes, 1).value();
+  }
+};
+
+TEST_F(BudgetTest, WhatIsOverTheBudgetIsRefusedBeforeItIsRead) {
+  Start(kPlan);
+  TestClient a = Client("a");
+  ASSERT_OK_AND_ASSIGN(const v1::JoinResponse joined, a.Join());
+  EXPECT_EQ(joined.limits().max_payload_bytes(), kBits / 8);
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment work, a.AwaitWork());
+  const ModelSpec spec = ReducedUpdateSpec(BudgetPlan(DefaultRdu()), SmallModel());
+  const uint64_t room = *UpdateRoom(spec, kBits);
+  const PayloadBytes over = Coded(CodecId::kRdu, std::string(room + 1, 'x'), work);
+  EXPECT_EQ(over.ref.total_size, kBits / 8 + 1);
+  EXPECT_THAT(a.Upload(work, over),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("this run's plan allows at most 5000")));
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment again, a.AwaitWork());
+  const std::string bytes = Code("rdu:bits=1", room);
+  EXPECT_GE(bytes.size(), room - 32);
+  ASSERT_THAT(a.Upload(again, Coded(CodecId::kRdu, bytes, again)), IsOk());
+  WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
+  ASSERT_OK_AND_ASSIGN(const ModelState exported, Export());
+  const UpdateLayout layout(SmallModel());
+  ASSERT_THAT(DecodeUpdateString(CodecId::kRdu, bytes, layout,
+                                 [&](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
+                                   for (size_t i = 0; i < values.size(); ++i) {
+                                     EXPECT_NEAR(exported.floats[tensor.index][i], 1 + values[i], 1e-6);
+                                   }
+                                   return absl::OkStatus();
+                                 }),
+              IsOk());
+  EXPECT_EQ(exported.floats[2][0], 1);
+}
+
+TEST_F(BudgetTest, HostileStringsFailTheUpdateAndTheRunGoesOn) {
+  Start(absl::StrCat(kPlan, "round { clients: 1 }"));
+  const std::string eden = Code("eden:bits=1", 4000);
+  const std::pair<CodecId, std::string> hostile[] = {
+      {CodecId::kRdu, std::string("\x01\x00\x30", 3) + std::string(4000, '\xff')},
+      {CodecId::kQuantized, eden.substr(0, 2000)}};
+  int number = 0;
+  for (const auto& [codec, bytes] : hostile) {
+    TestClient client = Client(absl::StrCat("hostile-", number++));
+    ASSERT_THAT(client.Join(), IsOk());
+    ASSERT_OK_AND_ASSIGN(const v1::Assignment work, client.AwaitWork());
+    const PayloadBytes payload = Coded(codec, bytes, work);
+    (void)client.Upload(work, payload);
+    for (;;) {
+      ASSERT_OK_AND_ASSIGN(const v1::UploadStatusResponse status,
+                           client.UploadStatus(work.assignment_id(), payload.ref.id));
+      if (status.state() == v1::UPDATE_STATE_RECEIVED) continue;
+      EXPECT_EQ(status.state(), v1::UPDATE_STATE_FAILED) << status.ShortDebugString();
+      EXPECT_GT(status.reason().size(), 20u);
+      break;
+    }
+    ASSERT_THAT(client.Leave(), IsOk());
+  }
+  TestClient good = Client("good");
+  ASSERT_THAT(good.Join(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment work, good.AwaitWork());
+  ASSERT_THAT(good.Upload(work, Coded(CodecId::kQuantized, eden, work)), IsOk());
+  WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
+}
+
+TEST_F(BudgetTest, AModelThatTheBudgetHoldsNothingOfIsRefusedAtTheStart) {
+  const absl::Status status = TryStart(R"(plan { explicit { downlink { value { fp32 {} } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits_per_parameter: 0.9 sign {} } } } })");
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("sign of this model takes at least 7"), HasSubstr("a parameter of 70003")));
+}
+
+TEST_F(BudgetTest, AClientThatLacksTheCodecIsToldWhich) {
+  Start(kPlan);
+  TestClient a = Client("a");
+  v1::JoinRequest request = a.JoinRequest();
+  request.clear_codecs();
+  for (const v1::CodecKind kind : {v1::CODEC_KIND_FP32, v1::CODEC_KIND_INT64}) request.add_codecs(kind);
+  EXPECT_THAT(a.Join(request), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("CODEC_KIND_RDU")));
+}
+
+}  // namespace
+}  // namespace thinwire
