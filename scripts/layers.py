@@ -36,7 +36,7 @@ ROOMS = {
     'common/sketch': (SUBSPACE, ['absl']),
     'common/entropy': (['common/base'], ['absl']),
     'common/rdu': (CORE + ['common/entropy'], ['absl']),
-    'common/update': (CORE + ['common/sketch', 'common/rdu', 'common/quantize'], ['absl']),
+    'common/update': (SUBSPACE + ['common/sketch', 'common/rdu', 'common/quantize'], ['absl']),
     'common/wire': (CORE, ['absl', 'protobuf']),
     'common/rpc': (['common/base'], ['absl', 'grpc', 'openssl']),
     'server/round': (['common/base'], ['absl']),

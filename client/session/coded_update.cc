@@ -35,7 +35,7 @@ absl::Status SubtractSent(CodecId codec, const std::string& bytes, const UpdateL
 absl::StatusOr<PayloadRef> EncodeCodedUpdate(const ExchangePlan& plan, const ModelSpec& model, UpdateVector* update,
                                              BlockSource& trained, const Digest& base_id, uint64_t seed,
                                              const std::string& path, std::vector<float>* unsent) {
-  TW_RETURN_IF_ERROR(CheckUploadFits(plan, model));
+  TW_RETURN_IF_ERROR(CheckBudget(plan, model));
   const ModelSpec spec = ReducedUpdateSpec(plan, model);
   const UpdateLayout layout(model);
   const std::optional<uint64_t> room = UpdateRoom(spec, plan.update->BudgetBits(layout.size()));

@@ -13,9 +13,9 @@
 
 namespace thinwire {
 
-// Writes the update that `plan` asks for to `path` (not synced): never more bits than its budget. Buffers are those of
-// `trained`; `base_id` names R; `seed`, the assignment's, decides random rounding. `unsent` becomes u minus what the
-// server decodes, for error feedback; null: not wanted.
+// Writes the update that `plan` asks for to `path` (not synced): never more bits than its budget. `model` is what the
+// update is of (CodedModel). Buffers are those of `trained`; `base_id` names R; `seed`, the assignment's, decides
+// random rounding. `unsent` becomes u minus what the server decodes, for error feedback; null: not wanted.
 // INVALID_ARGUMENT, naming the tensor, for NaN or infinity, and for a budget that holds no update of this model.
 // Memory: the update, 4 bytes a value, and what CodeUpdate takes.
 absl::StatusOr<PayloadRef> EncodeCodedUpdate(const ExchangePlan& plan, const ModelSpec& model, UpdateVector* update,

@@ -1,8 +1,10 @@
 // The part of ClientSession that does an assignment in a subspace (docs/igc.md).
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/session/client_session.h"
+#include "client/session/coded_update.h"
 #include "common/base/status_macros.h"
 
 namespace thinwire {
@@ -41,8 +43,15 @@ absl::StatusOr<TrainResult> ClientSession::TrainCoordinates(TrainRequest request
 absl::StatusOr<PayloadRef> ClientSession::EncodeCoordinates(const Assignment& assignment, const std::string& path) {
   const std::vector<float>& start = subspace_.coordinates()[assignment.subspace->vector];
   CoordinatesDelta delta(start, trained_coordinates_, BufferTensors(*spec_), parts_.trainer->subspace()->trained());
+  const ModelSpec spec = CoordinatesUpdateSpec(*spec_, *run_.plan.subspace);
+  if (run_.plan.update.has_value()) {
+    const std::optional<BasisFile> no_error;
+    UpdateVector update(spec, &delta, no_error, /*decay=*/0);
+    return EncodeCodedUpdate(run_.plan, spec, &update, delta, assignment.subspace->base_id, assignment.seed, path,
+                             /*unsent=*/nullptr);
+  }
   const EncodeOptions options{Representation::kDelta, run_.plan.uplink, assignment.subspace->base_id};
-  return EncodePayload(CoordinatesUpdateSpec(*spec_, *run_.plan.subspace), options, delta, path);
+  return EncodePayload(spec, options, delta, path);
 }
 
 absl::StatusOr<EvaluateResult> ClientSession::EvaluateExpanded() {

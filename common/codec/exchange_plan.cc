@@ -107,8 +107,13 @@ absl::Status CheckSketch(const ExchangePlan& plan) {
 
 absl::Status CheckSubspace(const ExchangePlan& plan) {
   TW_RETURN_IF_ERROR(plan.subspace->Validate());
-  if (plan.top_k > 0 || plan.sketch.has_value() || plan.update.has_value()) {
-    const char* const what = plan.top_k > 0 ? "top_k" : plan.sketch.has_value() ? "sketch" : "update";
+  if (plan.update.has_value() && plan.error_decay > 0) {
+    return Refuse(
+        "uplink.error_feedback in a subspace: errors of coordinates mean nothing once there are new ones; leave it "
+        "out");
+  }
+  if (plan.top_k > 0 || plan.sketch.has_value()) {
+    const char* const what = plan.top_k > 0 ? "top_k" : "sketch";
     return Refuse(absl::StrCat("uplink.", what,
                                " is of the whole model's update, of which nothing travels in a subspace; choose one"));
   }
@@ -162,7 +167,7 @@ std::string ExchangePlan::Name() const {
   const bool model = uplink_representation == Representation::kModel;
   if (subspace.has_value()) {
     return absl::StrCat("subspace of ", subspace->Name(), "; down as ", downlink.Name(), ", changes up as ",
-                        uplink.Name());
+                        update.has_value() ? update->Name() : uplink.Name());
   }
   const std::string down = absl::StrCat("model down as ", downlink.Name());
   if (sketch.has_value()) return absl::StrCat(down, ", ", sketch->Name(), " up as ", uplink.Name());

@@ -76,9 +76,9 @@ The downlink carries the full model, the uplink the largest entries of an update
 constexpr char kBudgets[] = R"(
 ## Under a budget
 
-The downlink carries the full model, the uplink the whole update in one code (docs/rdu.md, docs/quantize.md) that takes at
-most so many bits, everything included. Whether they are enough for an update of nothing depends on the model, and is
-checked against it when a run starts.
+The downlink carries the full model, or coordinates of a subspace, the uplink the whole update in one code (docs/rdu.md,
+docs/quantize.md) that takes at most so many bits, everything included; a parameter is a trainable value, or a coordinate.
+Whether they are enough for an update of nothing depends on the model, and is checked against it when a run starts.
 
 | update | downlink | uplink | uplink codec | verdict |
 | --- | --- | --- | --- | --- |
@@ -171,7 +171,11 @@ std::vector<ExchangePlan> BudgetMatrixPlans() {
   add([](ExchangePlan* plan) { plan->uplink = CodecSpec::Update(CodecId::kQuantized); });
   add([](ExchangePlan* plan) { plan->update.reset(); });
   add([](ExchangePlan* plan) { plan->uplink_representation = Representation::kModel; });
-  add([](ExchangePlan* plan) { plan->subspace = IgcStatic(); });
+  add([](ExchangePlan* plan) { plan->subspace = IgcK(); });
+  add([](ExchangePlan* plan) {
+    plan->subspace = IgcK();
+    plan->error_decay = 1;
+  });
   add([](ExchangePlan* plan) { plan->sketch = DefaultSketch(); });
   add([](ExchangePlan* plan) { plan->update->bits_per_parameter = 0; });
   add([](ExchangePlan* plan) { plan->update->bits = 1000; });

@@ -7,6 +7,7 @@
 #include "common/codec/frame.h"
 #include "common/codec/update_frame.h"
 #include "common/sketch/update_specs.h"
+#include "common/subspace/coordinates.h"
 #include "common/update/update_coder.h"
 
 namespace thinwire {
@@ -42,22 +43,31 @@ std::optional<uint64_t> UpdateRoom(const ModelSpec& spec, uint64_t bits) {
   return std::min(room, MaxUpdateStringSize(ValuesOf(spec)));
 }
 
-uint64_t LeastUploadBits(const ExchangePlan& plan, const ModelSpec& model) {
-  const uint64_t least = LeastUpdateBytes(*plan.update, UpdateLayout(model));
-  return 8 * (SizeBesides(ReducedUpdateSpec(plan, model)) + UpdatePieces(least) * kPerPiece + least);
+ModelSpec CodedModel(const ExchangePlan& plan, const ModelSpec& model) {
+  return plan.subspace.has_value() ? CoordinatesUpdateSpec(model, *plan.subspace) : model;
 }
 
-absl::Status CheckUploadFits(const ExchangePlan& plan, const ModelSpec& model) {
-  TW_RETURN_IF_ERROR(CheckReducedUpdateFits(plan, model));
-  if (!plan.update.has_value()) return absl::OkStatus();
-  const uint64_t values = model.count(TensorRole::kTrainable);
-  const uint64_t budget = 8 * WholeBytes(plan.update->BudgetBits(values)), least = LeastUploadBits(plan, model);
+uint64_t LeastUploadBits(const ExchangePlan& plan, const ModelSpec& coded) {
+  const uint64_t least = LeastUpdateBytes(*plan.update, UpdateLayout(coded));
+  return 8 * (SizeBesides(ReducedUpdateSpec(plan, coded)) + UpdatePieces(least) * kPerPiece + least);
+}
+
+absl::Status CheckBudget(const ExchangePlan& plan, const ModelSpec& coded) {
+  const uint64_t values = coded.count(TensorRole::kTrainable);
+  const uint64_t budget = 8 * WholeBytes(plan.update->BudgetBits(values)), least = LeastUploadBits(plan, coded);
   if (budget >= least) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("uplink.update: the budget is ", budget, " bits an upload, but ", plan.update->MethodName(),
                    " of this model takes at least ", least, " with manifest, headers and buffers (",
                    static_cast<double>(least) / static_cast<double>(values), " a parameter of ", values,
                    "); raise it to that, or choose a codec that can send less"));
+}
+
+absl::Status CheckUploadFits(const ExchangePlan& plan, const ModelSpec& model) {
+  TW_RETURN_IF_ERROR(CheckReducedUpdateFits(plan, model));
+  if (!plan.update.has_value()) return absl::OkStatus();
+  if (plan.subspace.has_value()) TW_RETURN_IF_ERROR(CheckSubspaceFits(*plan.subspace, model));
+  return CheckBudget(plan, CodedModel(plan, model));
 }
 
 absl::StatusOr<uint64_t> MaxUploadSize(const ExchangePlan& plan, const ModelSpec& spec) {

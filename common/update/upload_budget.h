@@ -15,10 +15,15 @@ namespace thinwire {
 // Bytes for the update's string in a payload of `spec` (ReducedUpdateSpec of a plan with an update codec) that takes no
 // more than `bits` with manifest, frame headers and buffers; none if not even an empty string has room.
 std::optional<uint64_t> UpdateRoom(const ModelSpec& spec, uint64_t bits);
-// The smallest budget that holds an update of `model`, be it one of zeros. The plan has an update codec.
-uint64_t LeastUploadBits(const ExchangePlan& plan, const ModelSpec& model);
+// What the plan's updates are of: the model that is trained, or in a subspace the coordinates that a client sends, to
+// which bits a parameter then refer. The model fits the plan's subspace.
+ModelSpec CodedModel(const ExchangePlan& plan, const ModelSpec& model);
+// The smallest budget that holds an update of a CodedModel, be it one of zeros. The plan has an update codec.
+uint64_t LeastUploadBits(const ExchangePlan& plan, const ModelSpec& coded);
+// INVALID_ARGUMENT, with the smallest budget that would do, if the plan's is too small for a CodedModel.
+absl::Status CheckBudget(const ExchangePlan& plan, const ModelSpec& coded);
 
-// CheckReducedUpdateFits, and INVALID_ARGUMENT with the smallest budget that would do if the plan's is too small.
+// CheckReducedUpdateFits, and if the plan has an update codec CheckSubspaceFits and CheckBudget.
 absl::Status CheckUploadFits(const ExchangePlan& plan, const ModelSpec& model);
 // The most bytes that an upload of `spec`, what clients send under the plan, can have: of its budget if it has one,
 // else MaxPayloadSize. More is refused before it is read.

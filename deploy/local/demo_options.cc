@@ -68,8 +68,18 @@ absl::StatusOr<CodecSpec> TakeValue(std::vector<absl::string_view>* parts) {
   return codec;
 }
 
-// "d=4096,k=4,epoch=20", and "value=" with the codec of both directions, which is FP32 without.
+constexpr absl::string_view kUp = ",up=";
+
+// "d=4096,k=4,epoch=20", and "value=" with the codec of both directions, which is FP32 without. In the end may follow
+// "up=" and what UpdatePlan::Parse takes.
 absl::StatusOr<ExchangePlan> ParseSubspace(absl::string_view text) {
+  if (const size_t up = text.find(kUp); up != absl::string_view::npos) {
+    TW_ASSIGN_OR_RETURN(ExchangePlan plan, ParseSubspace(text.substr(0, up)));
+    TW_ASSIGN_OR_RETURN(plan.update, UpdatePlan::Parse(text.substr(up + kUp.size())));
+    plan.uplink = CodecSpec::Update(plan.update->codec());
+    TW_RETURN_IF_ERROR(plan.Validate());
+    return plan;
+  }
   std::vector<absl::string_view> parts = absl::StrSplit(text, ',');
   TW_ASSIGN_OR_RETURN(const CodecSpec codec, TakeValue(&parts));
   TW_ASSIGN_OR_RETURN(const SubspacePlan subspace, SubspacePlan::Parse(absl::StrJoin(parts, ",")));

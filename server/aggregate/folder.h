@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "common/codec/payload.h"
 #include "common/tensor/model_spec.h"
+#include "common/update/update_coder.h"
 #include "server/aggregate/accumulator.h"
 #include "server/aggregate/round_aggregate.h"
 #include "server/aggregate/strategy.h"
@@ -40,6 +41,9 @@ struct FoldRequest {
   uint64_t first_coordinate = 0;
   double clip_norm = 0;              // trainable values of a larger norm are scaled down to it; 0: never
   const UpdateForm* form = nullptr;  // null: tensors are those of R and of the sums; must outlive the call
+  // What a coded update (update_frame.h) is of, its tensors' indices being those of the sums; must outlive the call.
+  // Null if there can be none: one is then refused.
+  const UpdateLayout* layout = nullptr;
 };
 
 struct FoldReport {

@@ -17,26 +17,24 @@ absl::Status AddEntries(const UpdateBlock& block, const TrainableVector& trained
 }
 
 // A tensor of a coded update.
-absl::Status AddTensor(const UpdateLayout::Tensor& tensor, absl::Span<float> values, float factor, uint64_t weight,
-                       Accumulator* accumulator) {
+absl::Status AddTensor(const UpdateLayout::Tensor& tensor, absl::Span<float> values, const FoldRequest& request,
+                       float factor, Accumulator* accumulator) {
   if (factor != 1) {
     for (float& value : values) value *= factor;
   }
-  for (uint64_t first = 0; first < tensor.count; first += kBlockValues) {
-    accumulator->AddFloats(tensor.index, first, values.subspan(first, kBlockValues), weight);
-  }
+  accumulator->AddFloats(tensor.index, request.first_coordinate, values, request.weight);
   return absl::OkStatus();
 }
 
 // The second read. Trainable values are multiplied by `factor`.
 absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, float factor,
-                       const TrainableVector* trained, const UpdateLayout& layout, Accumulator* accumulator) {
+                       const TrainableVector* trained, Accumulator* accumulator) {
   UpdateBlock block;
   if (reader.coded()) {
-    TW_RETURN_IF_ERROR(reader.ReadUpdate(SegmentCheck::kFrameOnly, layout,
-                                         [&](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
-                                           return AddTensor(tensor, values, factor, request.weight, accumulator);
-                                         }));
+    const auto add = [&](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
+      return AddTensor(tensor, values, request, factor, accumulator);
+    };
+    TW_RETURN_IF_ERROR(reader.ReadUpdate(SegmentCheck::kFrameOnly, add));
   }
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
     if (reader.coded() && reader.manifest().segments[i].tensor == 0) continue;
@@ -64,11 +62,9 @@ absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, f
 absl::StatusOr<FoldReport> FoldUpdate(const ModelSpec& spec, const FoldRequest& request, Accumulator* accumulator) {
   TW_ASSIGN_OR_RETURN(const UpdateReader reader, UpdateReader::Open(spec, request));
   const TrainableVector trained(accumulator->spec());
-  const UpdateLayout layout(accumulator->spec());
-  TW_ASSIGN_OR_RETURN(const FoldReport report,
-                      CheckUpdate(reader, request, accumulator->fixed_point(), &trained, &layout));
+  TW_ASSIGN_OR_RETURN(const FoldReport report, CheckUpdate(reader, request, accumulator->fixed_point(), &trained));
   TW_RETURN_IF_ERROR(accumulator->Admit(request.weight));
-  const absl::Status added = AddValues(reader, request, ClipFactor(request, report), &trained, layout, accumulator);
+  const absl::Status added = AddValues(reader, request, ClipFactor(request, report), &trained, accumulator);
   if (!added.ok()) {
     accumulator->Spoil();
     return absl::InternalError(

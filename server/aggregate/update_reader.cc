@@ -49,13 +49,11 @@ absl::Status CheckEntries(const TrainableVector& trained, const UpdateBlock& blo
 }
 
 // Adds up the squares of a coded update's values.
-absl::Status CheckCoded(const UpdateReader& reader, const UpdateLayout& layout, const FixedPoint& fixed_point,
-                        double* squares) {
-  return reader.ReadUpdate(SegmentCheck::kHash, layout,
-                           [&](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
-                             *squares += SumOfSquares(values);
-                             return CheckBounds(fixed_point, tensor.index, tensor.name, 0, values);
-                           });
+absl::Status CheckCoded(const UpdateReader& reader, const FixedPoint& fixed_point, double* squares) {
+  return reader.ReadUpdate(SegmentCheck::kHash, [&](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
+    *squares += SumOfSquares(values);
+    return CheckBounds(fixed_point, tensor.index, tensor.name, 0, values);
+  });
 }
 
 absl::Status CheckNorm(double norm, double limit) {
@@ -113,10 +111,12 @@ absl::StatusOr<std::string> UpdateReader::ReadPieces(SegmentCheck check, CodecId
   return bytes;
 }
 
-absl::Status UpdateReader::ReadUpdate(SegmentCheck check, const UpdateLayout& layout, UpdateVisitor visit) const {
+absl::Status UpdateReader::ReadUpdate(SegmentCheck check, UpdateVisitor visit) const {
+  if (layout_ == nullptr)
+    return absl::InvalidArgumentError("an update that is coded whole, which the plan has none of");
   CodecId codec = CodecId::kRdu;
   TW_ASSIGN_OR_RETURN(const std::string bytes, ReadPieces(check, &codec));
-  return InSegment(manifest().segments.front(), DecodeUpdateString(codec, bytes, layout, visit));
+  return InSegment(manifest().segments.front(), DecodeUpdateString(codec, bytes, *layout_, visit));
 }
 
 absl::Status UpdateReader::InSegment(const Segment& segment, const absl::Status& status) const {
@@ -161,12 +161,11 @@ absl::Status ForEachRun(
 }
 
 absl::StatusOr<FoldReport> CheckUpdate(const UpdateReader& reader, const FoldRequest& request,
-                                       const FixedPoint& fixed_point, const TrainableVector* trained,
-                                       const UpdateLayout* layout) {
+                                       const FixedPoint& fixed_point, const TrainableVector* trained) {
   double squares = 0;
   UpdateBlock block;
   EntryOrder order;
-  if (reader.coded()) TW_RETURN_IF_ERROR(CheckCoded(reader, *layout, fixed_point, &squares));
+  if (reader.coded()) TW_RETURN_IF_ERROR(CheckCoded(reader, fixed_point, &squares));
   for (size_t i = 0; i < reader.manifest().segments.size(); ++i) {
     if (reader.coded() && reader.manifest().segments[i].tensor == 0) continue;
     TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kHash, &block));

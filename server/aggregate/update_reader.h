@@ -55,12 +55,13 @@ class UpdateReader {
   absl::Status Read(size_t index, SegmentCheck check, UpdateBlock* out) const;
   // Whether tensor 0 is a whole update in one code, whose segments are for ReadUpdate.
   bool coded() const;
-  // Decodes that update, of a model of `layout`. Errors of DecodeUpdateString and the visitor's, named.
-  absl::Status ReadUpdate(SegmentCheck check, const UpdateLayout& layout, UpdateVisitor visit) const;
+  // Decodes that update, of the request's layout. Errors of DecodeUpdateString and the visitor's, named;
+  // INVALID_ARGUMENT without a layout.
+  absl::Status ReadUpdate(SegmentCheck check, UpdateVisitor visit) const;
 
  private:
   UpdateReader(const ModelSpec& spec, const FoldRequest& request, PayloadReader reader)
-      : spec_(&spec), base_(request.base), form_(request.form), reader_(std::move(reader)) {}
+      : spec_(&spec), base_(request.base), form_(request.form), layout_(request.layout), reader_(std::move(reader)) {}
   // All pieces in one, of the codec of them all.
   absl::StatusOr<std::string> ReadPieces(SegmentCheck check, CodecId* codec) const;
   absl::Status InSegment(const Segment& segment, const absl::Status& status) const;
@@ -70,14 +71,14 @@ class UpdateReader {
   const ModelSpec* spec_;
   const PayloadReader* base_;
   const UpdateForm* form_;
+  const UpdateLayout* layout_;
   PayloadReader reader_;
 };
 
 // Reads everything once: hashes, frames, finite values within the round's bounds, norm. Errors as FoldUpdate.
-// `trained` is whose entries an update of entries has, `layout` what a coded update is of; null if it is neither.
+// `trained` is whose entries an update of entries has; null if it has none.
 absl::StatusOr<FoldReport> CheckUpdate(const UpdateReader& reader, const FoldRequest& request,
-                                       const FixedPoint& fixed_point, const TrainableVector* trained = nullptr,
-                                       const UpdateLayout* layout = nullptr);
+                                       const FixedPoint& fixed_point, const TrainableVector* trained = nullptr);
 
 // Calls visit(tensor, indices in the tensor, values) for the runs of entries that lie in one tensor each, until one
 // fails. INVALID_ARGUMENT if positions lie beyond the vector; they ascend.

@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/sketch/update_specs.h"
 #include "common/subspace/coordinates.h"
+#include "common/update/upload_budget.h"
 #include "server/aggregate/fixed_point.h"
 #include "server/service/downlink_variant.h"
 
@@ -44,6 +45,7 @@ absl::StatusOr<std::shared_ptr<RoundWork>> RoundWork::Open(const RoundRow& row, 
     return work;
   }
   if (SendsReducedUpdates(config.plan)) work->form_ = FormOf(config.plan, *work->spec_);
+  if (config.plan.update.has_value()) work->layout_.emplace(CodedModel(config.plan, *models->model()));
   TW_ASSIGN_OR_RETURN(work->accumulator_, Accumulator::Create(*models->sum_spec(), fixed_point));
   return work;
 }
@@ -79,6 +81,7 @@ absl::StatusOr<FoldReport> RoundWork::Fold(const UpdateRow& update, const std::s
   request.max_norm = max_norm_;
   request.clip_norm = clip_norm_;
   if (form_.has_value()) request.form = &*form_;
+  if (layout_.has_value()) request.layout = &*layout_;
   if (subspace_.has_value()) {
     request.first_coordinate =
         subspace_->dimension * VectorOfClient(*subspace_, run_seed_, round_, update.assignment.client);

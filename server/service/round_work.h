@@ -51,7 +51,8 @@ class RoundWork {
   std::shared_ptr<const ModelSpec> spec_;    // of versions
   std::shared_ptr<const ModelSpec> update_;  // of what clients send
   std::optional<SubspacePlan> subspace_;
-  std::optional<UpdateForm> form_;  // if clients send a part of an update
+  std::optional<UpdateForm> form_;      // if clients send a part of an update, or code it whole
+  std::optional<UpdateLayout> layout_;  // ... whole
   Mutex mutex_;
   // R, by variant: columns read it until the round ends.
   std::map<uint32_t, std::shared_ptr<const StoredPayload>> bases_ TW_GUARDED_BY(mutex_);

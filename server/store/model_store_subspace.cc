@@ -77,11 +77,10 @@ ModelSpec ModelStore::VariantSpec(uint32_t variant) const {
 std::shared_ptr<const ModelSpec> ModelStore::update_spec() const {
   const std::shared_ptr<const ModelSpec> trained = model();
   if (trained == nullptr) return trained;
-  if (SendsReducedUpdates(options_.plan)) {
-    return std::make_shared<const ModelSpec>(ReducedUpdateSpec(options_.plan, *trained));
-  }
-  if (bases_ == nullptr) return trained;
-  return std::make_shared<const ModelSpec>(CoordinatesUpdateSpec(*trained, bases_->plan()));
+  const bool reduced = SendsReducedUpdates(options_.plan);
+  if (bases_ == nullptr && !reduced) return trained;
+  const ModelSpec whole = bases_ == nullptr ? *trained : CoordinatesUpdateSpec(*trained, bases_->plan());
+  return std::make_shared<const ModelSpec>(reduced ? ReducedUpdateSpec(options_.plan, whole) : whole);
 }
 
 std::shared_ptr<const ModelSpec> ModelStore::sum_spec() const {

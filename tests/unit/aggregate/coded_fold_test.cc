@@ -60,6 +60,7 @@ class CodedFoldTest : public testing::Test {
     FoldRequest request{path, ref, &*base_, base_ref_.id, weight, max_norm};
     request.clip_norm = clip_norm;
     request.form = &form_;
+    request.layout = &layout_;
     return FoldUpdate(update_, request, sums_.get());
   }
   // All trainable means, in the model's order.
@@ -173,6 +174,9 @@ TEST_F(CodedFoldTest, OtherFramesInPlaceOfAnUpdateAreRefused) {
                        EncodePayload(update_, {Representation::kDelta, CodecSpec::Fp32(), base_ref_.id}, source, path));
   FoldRequest request{path, ref, &*base_, base_ref_.id, 1, 1e6};
   request.form = &form_;
+  EXPECT_THAT(FoldUpdate(update_, request, sums_.get()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("which the plan has none of")));
+  request.layout = &layout_;
   EXPECT_THAT(FoldUpdate(update_, request, sums_.get()),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("an update (codec 6 or 7) of 70010 values")));
 }

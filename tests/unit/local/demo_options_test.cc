@@ -141,6 +141,11 @@ TEST(DemoOptionsTest, PlansUnderABudgetNameTheirPartsInAnyOrder) {
   EXPECT_EQ(m22.update, *UpdatePlan::Parse("m22:total=90000,r=4,m=2"));
   EXPECT_EQ(m22.downlink, *CodecSpec::Parse("s1e5m10:none"));
   EXPECT_EQ(m22.error_decay, 0);
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan subspace, ParsePlan("igc:d=900,k=2,value=s1e3m7,up=m22:bits=2,r=3"));
+  EXPECT_EQ(subspace.update, *UpdatePlan::Parse("m22:bits=2,r=3"));
+  EXPECT_EQ(subspace.subspace, *SubspacePlan::Parse("d=900,k=2"));
+  EXPECT_EQ(subspace.downlink, *CodecSpec::Parse("s1e3m7"));
+  EXPECT_THAT(ParsePlan("igc:d=900,up=fp32"), StatusIs(absl::StatusCode::kInvalidArgument));
   for (const char* text : {"rdu:", "rdu:bits=0", "rdu:bits=0.05,decay=2", "rdu:bits=0.05,decay=x",
                            "rdu:bits=0.05,down=7", "rdu:bits=0.05,down=rdu", "qsgd:bits=2,decay=1",
                            "m22:bits=1,r=2,m=1,decay=1", "topk-uniform:bits=1", "rdu:total=50"}) {

@@ -139,7 +139,9 @@ TEST_F(SimulatedProcessesTest, UpdatesUnderABudgetGiveTheModelAndTheBytesOfProce
       {"update { bits_per_parameter: 0.5 rdu {} } error_feedback { decay: 0.5 } } } }\n",
        "rdu:bits=0.5,decay=0.5,down=s1e3m7"},
       {"update { bits: 60000 qsgd { bucket: 512 } } } } }\n", "qsgd:total=60000,bucket=512,down=s1e3m7"},
-      {"update { bits_per_parameter: 0.7 eden {} } error_feedback {} } } }\n", "eden:bits=0.7,decay=1,down=s1e3m7"}};
+      {"update { bits_per_parameter: 0.7 eden {} } error_feedback {} } } }\n", "eden:bits=0.7,decay=1,down=s1e3m7"},
+      {"update { bits_per_parameter: 3 rdu {} } } subspace { dimension: 1000 vectors: 2 epoch_rounds: 2 } } }\n",
+       "igc:d=1000,k=2,epoch=2,value=s1e3m7,up=rdu:bits=3"}};
   for (const auto& [uplink, plan] : plans) {
     TemporaryDirectory folder;
     Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");

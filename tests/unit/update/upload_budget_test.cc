@@ -130,5 +130,23 @@ TEST(UploadBudgetTest, WithoutABudgetUploadsAreAsLargeAsTheirCodecMakesThem) {
   EXPECT_EQ(*MaxUploadSize(plan, ReducedUpdateSpec(plan, model)), 5249u * 2 / 8);
 }
 
+TEST(UploadBudgetTest, InASubspaceTheParametersAreTheCoordinatesThatAClientSends) {
+  const ModelSpec model = SmallNet();
+  ExchangePlan plan = PlanOf("rdu:bits=4");
+  plan.subspace = *SubspacePlan::Parse("d=1000,k=3");
+  ASSERT_THAT(plan.Validate(), IsOk());
+  EXPECT_THAT(CheckUploadFits(plan, model), IsOk());
+  const ModelSpec coded = CodedModel(plan, model), spec = ReducedUpdateSpec(plan, coded);
+  EXPECT_EQ(coded.count(TensorRole::kTrainable), 1000u);
+  EXPECT_EQ(spec.tensors().size(), 3u);  // and the buffers
+  EXPECT_EQ(UpdateTensorValues(spec.tensors()[0]), 1000u);
+  EXPECT_EQ(*MaxUploadSize(plan, spec), 500u);
+  plan.update->bits_per_parameter = 1;
+  EXPECT_THAT(CheckUploadFits(plan, model),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("parameter of 1000")));
+  plan.subspace->dimension = 6000;
+  EXPECT_THAT(CheckUploadFits(plan, model), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("6000")));
+}
+
 }  // namespace
 }  // namespace thinwire
