@@ -1,0 +1,95 @@
+"""docs/results/rate.md: codecs on real updates."""
+import math
+import os
+
+from lib import rate_curves
+
+RATES = (0.05, 0.1, 0.25, 0.5, 1, 2, 3)
+ERRORS = (0.5, 0.2, 0.1, 0.05)
+SPEEDS = (0.05, 0.5, 2)
+
+TITLE = 'Bits against error, and accuracy'
+TEXT = '''Errors are relative, sum of |x|^M (x - y)^2 over sum of |x|^(M + 2); at M = 0 the square of the ratio of norms. Rates are
+of whole strings with all side information; manifest and headers of a payload come besides. Means over updates
+are geometric. A codec with several settings has the lower convex hull of (rate, log error) over them, chosen for each
+metric, update and rate: the best that a perfect choice of settings could do, the same for all.'''
+
+PLOT = '''set xlabel "bits a parameter"
+set ylabel "relative squared error"
+set logscale xy
+set grid
+set key outside right
+plot %s
+'''
+
+# By name: the settings of a codec.
+CODECS = {
+    'rdu': ['rdu:bits=1'],
+    'rdu, fast': ['rdu:bits=1,fast'],
+    **{f'M22, generalised normal, M = {m}': [f'm22:bits=1,r={r}' + (f',m={m}' if m else '') for r in range(1, 7)]
+       for m in (0, 1, 2, 4)},
+    'M22, double Weibull, M = 2': [f'm22:bits=1,r={r},m=2,weibull' for r in range(1, 7)],
+    'M22, likelihood, M = 2': [f'm22:bits=1,r={r},m=2,ml' for r in (1, 2, 3, 4)],
+    'TINYSCRIPT': [f'tinyscript:bits=1,r={r}' for r in range(1, 7)],
+    'top-K + uniform': [f'topk-uniform:bits=1,r={r}' for r in range(1, 7)],
+    'top-K + FP8 1-5-2': ['topk-float:bits=1,format=s1e5m2'],
+    'top-K + FP8 1-4-3': ['topk-float:bits=1,format=s1e4m3'],
+    'top-K + FP4 1-2-1': ['topk-float:bits=1,format=s1e2m1'],
+    'sign': ['sign:bits=1'],
+    'QSGD, 512': ['qsgd:bits=1,bucket=512'],
+    'EDEN': ['eden:bits=1'],
+    'EDEN, unbiased': ['eden:bits=1,unbiased'],
+}
+
+
+def cell(value, form):
+  return '-' if value is None else form(value)
+
+
+def decibel(log):
+  return f'{-10 / math.log(10) * log:.1f}'
+
+
+def updates_section(page, folder, rows):
+  """rows: by codec's name, of its settings."""
+  first = next(iter(rows.values()))[0]
+  name = os.path.basename(os.path.abspath(folder))
+  page.add(f"## Updates in `{name}`\n\n{len(first['updates'])} updates of {first['parameters']:,} parameters.")
+  curves = {codec: rate_curves.hulls(its, 0) for codec, its in rows.items()}
+  page.add('Bits a parameter at a relative squared error (M = 0):')
+  page.table(f'{name}_bits', ['codec', *map(str, ERRORS)], [
+      [codec] + [cell(rate_curves.mean_at(its, lambda c, x: _log(rate_curves.rate_at(c, x)), math.log(error)),
+                      lambda log: f'{math.exp(log):.4f}') for error in ERRORS]
+      for codec, its in curves.items()])
+  for index, exponent in enumerate(first['exponents']):
+    form = (lambda log: f'{math.exp(log):.4f}') if index == 0 else decibel
+    page.add(f'M = {exponent:g}: ' + ('relative error' if index == 0 else 'decibel below the update') +
+             ' at bits a parameter:')
+    page.table(f'{name}_m{exponent:g}', ['codec', *map(str, RATES)], [
+        [codec] + [cell(rate_curves.mean_at(rate_curves.hulls(its, index), rate_curves.error_at, rate), form)
+                   for rate in RATES]
+        for codec, its in rows.items()])
+  page.picture(name, f'{name}: bits against error', PLOT % ', \\\n  '.join(
+      f'${_block(codec)} using 1:2 with linespoints title "{codec}"' for codec in curves), {
+          _block(codec): [(rate, math.exp(error)) for rate in RATES
+                          if (error := rate_curves.mean_at(its, rate_curves.error_at, rate)) is not None]
+          for codec, its in curves.items()})
+  page.add('Million values a second of one thread, encoding and decoding, first setting:')
+  page.table(f'{name}_speed', ['codec'] + [f'{way} at {rate}' for rate in SPEEDS for way in ('encode', 'decode')], [
+      [codec] + [speed(its[0], rate, f'{way}_seconds') for rate in SPEEDS for way in ('encode', 'decode')]
+      for codec, its in rows.items()])
+
+
+def _log(value):
+  return None if value is None else math.log(value)
+
+
+def _block(codec):
+  return ''.join(letter if letter.isalnum() else '_' for letter in codec)
+
+
+def speed(row, rate, field):
+  seconds = [point[field] for points in row['updates'].values() for point in points if point['asked'] == rate]
+  if len(seconds) < len(row['updates']):
+    return '-'
+  return f"{row['parameters'] * len(seconds) / sum(seconds) / 1e6:.1f}"
