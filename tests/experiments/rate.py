@@ -2,7 +2,7 @@
 """Update codecs under a budget of bits: error on real updates.
 
 Each folder of --updates holds updates as flat .npy files of float32 and a meta.json whose "shapes" cut them into
-tensors. Every codec codes all of them at budgets from 0.005 to 3 bits a parameter; strings are real, with all side
+tensors. Every codec codes all of them at budgets from 0.001 to 3 bits a parameter; strings are real, with all side
 information, and decoded. Each codec's result is kept in out/experiments/rate, so that a broken experiment goes on where
 it stopped. Tables (markdown, CSV) and plots go to docs/results. --quick leaves settings out, in a folder of its own.
 """

@@ -6,18 +6,23 @@ import subprocess
 
 from lib.kept_runs import Run, file_name
 
+# Budgets, bits a parameter.
+BUDGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2, 3)
+
 
 def measuring_run(codec, folder, programs):
   """One codec over all updates of a folder, as a run whose result is kept."""
   name = os.path.basename(os.path.abspath(folder))
+  rates = ','.join(map(str, BUDGETS))
 
   def work():
-    command = [os.path.join(programs, 'thinwire-update-rates'), f'--updates={folder}', f'--codec={codec}']
+    command = [os.path.join(programs, 'thinwire-update-rates'), f'--updates={folder}', f'--codec={codec}',
+               f'--rates={rates}']
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
       raise RuntimeError(done.stderr.strip())
     return json.loads(done.stdout)
-  return Run(file_name(f'{name}-{codec}').replace(',', '_').replace('=', ''), {'updates': folder, 'codec': codec}, work)
+  return Run(file_name(f'{name}-{codec}').replace(',', '_').replace('=', ''), {'updates': folder, 'codec': codec, 'rates': rates}, work)
 
 
 def hull(points):

@@ -32,7 +32,7 @@ const std::vector<double> kExponents = {0, 1, 2, 4};  // M of |x|^M (x - y)^2
 
 struct Flags {
   std::string updates, codec;
-  std::string rates = "0.005,0.01,0.02,0.05,0.1,0.15,0.25,0.5,0.75,1,1.5,2,3";
+  std::string rates = "0.05,0.5";
   bool help = false;
 };
 
