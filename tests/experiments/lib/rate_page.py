@@ -12,7 +12,9 @@ TITLE = 'Update codecs: bits against error'
 TEXT = '''Errors are relative, sum of |x|^M (x - y)^2 over sum of |x|^(M + 2); at M = 0 the square of the ratio of norms. Rates are
 of whole strings with all side information; manifest and headers of a payload come besides. Means over updates
 are geometric. A codec with several settings has the lower convex hull of (rate, log error) over them, chosen for each
-metric, update and rate: the best that a perfect choice of settings could do, the same for all.'''
+metric, update and rate: the best that a perfect choice of settings could do, the same for all. `rdu` has no settings, but
+its constants were chosen on six updates of a CNN of 454,922 parameters, trained on Fashion-MNIST: on those it is at
+home.'''
 
 PLOT = '''set xlabel "bits a parameter"
 set ylabel "relative squared error"
