@@ -4,13 +4,10 @@
 
 #include <optional>
 
-#include "tests/integration/federation_fixture.h"
+#include "tests/integration/killed_server_fixture.h"
 
 namespace thinwire {
 namespace {
-
-constexpr int kParameters = 50'000;
-constexpr int kRounds = 4;
 
 // Float blocks of online model compression down.
 constexpr char kRdu[] = R"(plan { explicit {
@@ -23,34 +20,7 @@ constexpr char kTopK[] = R"(plan { explicit { downlink { value { fp32 {} } }
            error_feedback {} } } }
 )";
 
-class BudgetsTest : public FederationTest {
- protected:
-  static std::string UndisturbedDigest(const char* plan) {
-    TemporaryDirectory folder;
-    Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
-    EXPECT_THAT(cluster.StartServer(Config(kRounds, 3, plan)), IsOk());
-    for (const char* id : {"c0", "c1", "c2"}) {
-      EXPECT_THAT(cluster.StartClient(id, {"--task=echo", absl::StrCat("--echo-parameters=", kParameters)}), IsOk());
-    }
-    const absl::StatusOr<v1::Status> status = cluster.AwaitEnd();
-    EXPECT_THAT(status, IsOk());
-    if (!status.ok()) return "";
-    const absl::StatusOr<std::string> bytes = ReadWholeFile(status->model_path(), 1 << 30);
-    EXPECT_THAT(bytes, IsOk());
-    return bytes.ok() ? Sha256(*bytes).Hex() : "";
-  }
-  void ExpectTheSameAfterAKill(const char* plan, const std::string& passage) {
-    const std::string config = Config(kRounds, 3, plan);
-    ASSERT_THAT(cluster_.StartServer(config, {absl::StrCat("--fail-point=", passage)}), IsOk());
-    StartEchoClients(3, kParameters);
-    const std::optional<ProcessExit> exit = cluster_.server().Wait(absl::Seconds(60));
-    ASSERT_TRUE(exit.has_value()) << "the fail-point was not reached\n" << cluster_.Logs();
-    ASSERT_THAT(cluster_.StartServer(config), IsOk());
-    ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
-    EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();
-    EXPECT_EQ(ExportedDigest(status), UndisturbedDigest(plan)) << passage;
-  }
-};
+class BudgetsTest : public KilledServerTest {};
 
 TEST_F(BudgetsTest, AServerKilledBehindAReceiptGoesOnBitForBit) {
   ExpectTheSameAfterAKill(kRdu, "after-receive-commit:5");
