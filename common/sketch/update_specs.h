@@ -24,8 +24,8 @@ inline bool SendsReducedUpdates(const ExchangePlan& plan) {
 }
 // What of a model changed: one tensor of `count` entries (EntriesTensor), then the model's buffers.
 ModelSpec ChangesSpec(const ModelSpec& model, uint64_t count);
-// Whether clients are sent only that, if they have an older version: where all else stays what it was, bit for bit. Of
-// what a coded update moves little does.
+// Whether clients are sent only that, if they have an older version: where all else stays what it was, bit for bit. Not
+// with coded updates, which may move nearly everything.
 inline bool SendsChanges(const ExchangePlan& plan) {
   return SendsReducedUpdates(plan) && !plan.update.has_value() && plan.downlink == CodecSpec::Fp32();
 }
