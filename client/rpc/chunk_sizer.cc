@@ -7,8 +7,11 @@ namespace {
 
 constexpr double kChunkSeconds = 0.25;
 // One measurement ends after so much time or so many bytes, whichever comes first.
-constexpr absl::Duration kMeasureTime = absl::Milliseconds(250);
+constexpr absl::Duration kMeasureTime = absl::Seconds(1);
 constexpr uint64_t kMeasureBytes = 128 * 1024;
+// A process that slept finds all that came meanwhile at once: one measurement counts for no more than this times the
+// rate so far.
+constexpr double kMostGrowth = 2;
 constexpr absl::Duration kClockStep = absl::Microseconds(1);
 
 }  // namespace
@@ -47,7 +50,7 @@ void ChunkSizer::Transferred(size_t bytes, Monotonic now) {
   const absl::Duration elapsed = now - measured_since_;
   if (elapsed < kMeasureTime && measured_bytes_ < kMeasureBytes) return;
   const double rate = static_cast<double>(measured_bytes_) / absl::ToDoubleSeconds(std::max(elapsed, kClockStep));
-  rate_ = rate_ == 0 ? rate : (rate_ + rate) / 2;
+  rate_ = rate_ == 0 ? rate : (rate_ + std::min(rate, kMostGrowth * rate_)) / 2;
   measured_bytes_ = 0;
   measured_since_ = now;
 }

@@ -31,6 +31,17 @@ TEST(ChunkSizerTest, IsNotFooledByBuffersThatFillAtOnce) {
   EXPECT_LE(sizer.Next(), 6'000u);
 }
 
+TEST(ChunkSizerTest, IsNotFooledByABacklogThatIsReadAtOnce) {
+  ChunkSizer sizer(16 * 1024);
+  Monotonic now;
+  sizer.BeginStream(now);
+  for (int i = 0; i < 40; ++i) sizer.Transferred(8000, now += absl::Milliseconds(250));
+  sizer.Transferred(8000, now += absl::Seconds(2));  // the process slept
+  for (int i = 0; i < 8; ++i) sizer.Transferred(8000, now);
+  for (int i = 0; i < 4; ++i) sizer.Transferred(8000, now += absl::Milliseconds(250));
+  EXPECT_LE(sizer.Next(), 16'000u);
+}
+
 TEST(ChunkSizerTest, StaysBetweenFourKilobytesAndTheLimits) {
   ChunkSizer slow(16 * 1024), fast(16 * 1024);
   Send(&slow, 256 * 1024, 16 * 1024, 100);
