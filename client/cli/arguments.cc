@@ -10,8 +10,8 @@
 namespace thinwire {
 namespace {
 
-const std::vector<std::string> kVerbs = {"status", "rounds", "clients", "watch", "start",
-                                         "stop",   "export", "inspect", "help",  "version"};
+const std::vector<std::string> kVerbs = {"status", "rounds", "uploads", "clients", "watch",  "start",
+                                         "stop",   "export", "inspect", "help",    "version"};
 
 absl::Status BadArgument(absl::string_view message) {
   return absl::InvalidArgumentError(absl::StrCat(message, "; see thinwire --help"));
@@ -130,7 +130,10 @@ Shows, steers and exports what a Thinwire server does.
   status             the run now: state, round, clients, traffic, what is waited for
   watch              a line at each change, until the run ends
   rounds             a table of all rounds
-  clients            who has joined: role, examples, how long silent, what it does
+  uploads            what the rounds' updates took: bits, share of the budget, what coding them lost, and accuracy
+                     gained per megabit
+  clients            who has joined: role, examples, how long silent, what its uplink carries and how well it used its
+                     budget, what it does
   start              lets a run begin that waits for it (run.wait_for_start in the server's configuration)
   stop               ends the run as STOPPED and exports the newest version; the open round is lost
   export --out FILE  the model as a safetensors file

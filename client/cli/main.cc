@@ -47,8 +47,8 @@ int main(int argc, char** argv) {
   if (command->verb == "version") return Print("thinwire " THINWIRE_VERSION "\n");
   FillFromEnvironment(&command->options.security);
   const std::map<std::string, std::function<CliExit(const thinwire::CliOptions&)>> verbs = {
-      {"status", thinwire::RunStatus}, {"rounds", thinwire::RunRounds},  {"clients", thinwire::RunClients},
-      {"start", thinwire::RunStart},   {"stop", thinwire::RunStop},      {"watch", thinwire::RunWatch},
-      {"export", thinwire::RunExport}, {"inspect", thinwire::RunInspect}};
+      {"status", thinwire::RunStatus},   {"rounds", thinwire::RunRounds}, {"uploads", thinwire::RunUploads},
+      {"clients", thinwire::RunClients}, {"start", thinwire::RunStart},   {"stop", thinwire::RunStop},
+      {"watch", thinwire::RunWatch},     {"export", thinwire::RunExport}, {"inspect", thinwire::RunInspect}};
   return static_cast<int>(verbs.at(command->verb)(command->options));
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "common/base/link_rate.h"
 
 namespace thinwire {
 namespace {
@@ -14,6 +15,13 @@ double Seconds(const google::protobuf::Duration& duration) {
 }
 
 std::string Percent(bool has, double value) { return has ? absl::StrFormat("%.4f", value) : "-"; }
+
+std::string Significant(bool has, double value) { return has ? absl::StrFormat("%.4g", value) : "-"; }
+
+std::string ShareOf(uint64_t part, uint64_t whole) {
+  if (whole == 0) return "-";
+  return absl::StrFormat("%.2f%%", 100 * static_cast<double>(part) / static_cast<double>(whole));
+}
 
 void AppendTraffic(const char* who, const v1::Traffic& traffic, std::string* out) {
   absl::StrAppendFormat(out, "%-12s down %s (payload %s), up %s (payload %s)\n", who,
@@ -94,13 +102,36 @@ std::string RenderRounds(const std::vector<v1::RoundSummary>& rounds) {
   return out;
 }
 
+std::string RenderUploads(const std::vector<v1::RoundSummary>& rounds) {
+  std::string out = absl::StrFormat("%5s %7s %10s %12s %7s %10s %10s %10s %9s %9s %8s %10s\n", "round", "updates",
+                                    "bits", "bits/param", "budget", "distortion", "weighted", "unsent", "encode s",
+                                    "decode s", "accuracy", "per Mbit");
+  for (const v1::RoundSummary& round : rounds) {
+    if (!round.has_uploads()) continue;
+    const v1::UploadSummary& uploads = round.uploads();
+    absl::StrAppendFormat(&out, "%5u %7u %10u %12.6f %7s %10s %10s %10s %9.3f %9.3f %8s %10s\n", round.round(),
+                          uploads.updates(), uploads.payload_bits(), uploads.bits_per_parameter(),
+                          ShareOf(uploads.payload_bits(), uploads.granted_bits()),
+                          Significant(uploads.has_distortion(), uploads.distortion()),
+                          Significant(uploads.has_weighted_distortion(), uploads.weighted_distortion()),
+                          Significant(uploads.has_unsent_norm(), uploads.unsent_norm()), Seconds(uploads.encode_time()),
+                          Seconds(uploads.decode_time()), Percent(round.has_accuracy(), round.accuracy()),
+                          Significant(uploads.has_accuracy_per_megabit(), uploads.accuracy_per_megabit()));
+  }
+  return out;
+}
+
 std::string RenderClients(const std::vector<v1::ClientSummary>& clients) {
-  std::string out =
-      absl::StrFormat("%-24s %-9s %9s %8s  %-24s %s\n", "client", "role", "examples", "silent", "software", "activity");
+  std::string out = absl::StrFormat("%-24s %-9s %9s %8s %11s %7s %10s  %-24s %s\n", "client", "role", "examples",
+                                    "silent", "uplink", "budget", "distortion", "software", "activity");
   for (const v1::ClientSummary& client : clients) {
-    absl::StrAppendFormat(&out, "%-24s %-9s %9u %6.1f s  %-24s %s\n", client.client_id(),
+    const uint64_t rate = client.uplink_bits_per_second();
+    absl::StrAppendFormat(&out, "%-24s %-9s %9u %6.1f s %11s %7s %10s  %-24s %s\n", client.client_id(),
                           client.role() == v1::CLIENT_ROLE_EVALUATOR ? "evaluator" : "trainer", client.examples(),
-                          Seconds(client.silent_for()), client.software(), client.activity());
+                          Seconds(client.silent_for()), rate == 0 ? "-" : DescribeLinkRate(rate),
+                          ShareOf(client.payload_bits(), client.granted_bits()),
+                          Significant(client.has_distortion(), client.distortion()), client.software(),
+                          client.activity());
   }
   return out;
 }

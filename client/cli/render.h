@@ -16,6 +16,8 @@ std::string RenderStatus(const v1::Status& status);
 // One line, without newline: for `watch`.
 std::string RenderStatusLine(const v1::Status& status);
 std::string RenderRounds(const std::vector<v1::RoundSummary>& rounds);
+// What their updates took, and what came of it.
+std::string RenderUploads(const std::vector<v1::RoundSummary>& rounds);
 std::string RenderClients(const std::vector<v1::ClientSummary>& clients);
 // One line of JSON, fields named as in the proto, defaults included.
 std::string RenderJson(const google::protobuf::Message& message);

@@ -86,6 +86,21 @@ CliExit BadCredentials(const absl::Status& status) {
   return CliExit::kUsage;
 }
 
+CliExit ShowRounds(const CliOptions& options, std::string (*render)(const std::vector<v1::RoundSummary>&)) {
+  absl::StatusOr<ControlClient> server = Connect(options);
+  if (!server.ok()) return BadCredentials(server.status());
+  const absl::StatusOr<std::vector<v1::RoundSummary>> rounds = server->Rounds(0);
+  if (!rounds.ok()) return Complain(rounds.status());
+  if (!options.json) {
+    Print(render(*rounds));
+    return CliExit::kOk;
+  }
+  v1::ListRoundsResponse response;
+  for (const v1::RoundSummary& round : *rounds) *response.add_rounds() = round;
+  Print(RenderJson(response));
+  return CliExit::kOk;
+}
+
 }  // namespace
 
 CliExit Complain(const absl::Status& status) {
@@ -102,20 +117,8 @@ CliExit RunStatus(const CliOptions& options) {
   return CliExit::kOk;
 }
 
-CliExit RunRounds(const CliOptions& options) {
-  absl::StatusOr<ControlClient> server = Connect(options);
-  if (!server.ok()) return BadCredentials(server.status());
-  const absl::StatusOr<std::vector<v1::RoundSummary>> rounds = server->Rounds(0);
-  if (!rounds.ok()) return Complain(rounds.status());
-  if (!options.json) {
-    Print(RenderRounds(*rounds));
-    return CliExit::kOk;
-  }
-  v1::ListRoundsResponse response;
-  for (const v1::RoundSummary& round : *rounds) *response.add_rounds() = round;
-  Print(RenderJson(response));
-  return CliExit::kOk;
-}
+CliExit RunRounds(const CliOptions& options) { return ShowRounds(options, RenderRounds); }
+CliExit RunUploads(const CliOptions& options) { return ShowRounds(options, RenderUploads); }
 
 CliExit RunClients(const CliOptions& options) {
   absl::StatusOr<ControlClient> server = Connect(options);

@@ -24,6 +24,7 @@ struct CliOptions {
 
 CliExit RunStatus(const CliOptions& options);
 CliExit RunRounds(const CliOptions& options);
+CliExit RunUploads(const CliOptions& options);
 CliExit RunClients(const CliOptions& options);
 CliExit RunStart(const CliOptions& options);
 CliExit RunStop(const CliOptions& options);

@@ -9,7 +9,7 @@
 #include "client/daemon/command_line.h"
 #include "client/rpc/channel.h"
 #include "client/session/state_folder.h"
-#include "client/session/uplink_pacer.h"
+#include "common/base/link_rate.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/credentials.h"
 

@@ -17,6 +17,7 @@
 #include "client/rpc/grpc_federation_api.h"
 #include "client/session/client_session.h"
 #include "client/session/session_progress.h"
+#include "common/base/link_rate.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "common/codec/float_environment.h"

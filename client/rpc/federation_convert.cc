@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/wire/convert.h"
+#include "common/wire/report_convert.h"
 
 namespace thinwire {
 namespace {
@@ -77,6 +78,7 @@ absl::StatusOr<Assignment> AssignmentFromProto(const v1::Assignment& proto) {
   }
   TW_ASSIGN_OR_RETURN(assignment.training, FromProto(proto.training()));
   assignment.seed = proto.seed();
+  assignment.upload_bits = proto.upload_bits();
   if (proto.has_time_left()) {
     TW_ASSIGN_OR_RETURN(assignment.time_left, FromProto(proto.time_left()));
   }
@@ -146,6 +148,7 @@ v1::UploadHeader ToProto(const UploadRequest& request, const std::string& client
   proto.set_examples(request.examples);
   proto.set_train_loss(request.train_loss);
   *proto.mutable_train_time() = ToProto(request.train_time);
+  *proto.mutable_coding() = ToProto(request.coding);
   return proto;
 }
 

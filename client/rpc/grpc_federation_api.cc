@@ -74,6 +74,7 @@ absl::StatusOr<AwaitReply> GrpcFederationApi::AwaitAssignment(const Holdings& ho
     request.mutable_basis()->set_epoch(holdings.basis->epoch);
     request.mutable_basis()->set_sha256(std::string(holdings.basis->sha256.AsBytes()));
   }
+  request.set_uplink_bits_per_second(holdings.uplink_bits_per_second);
   v1::AwaitAssignmentResponse response;
   TW_RETURN_IF_ERROR(Call(&v1::Federation::Stub::AwaitAssignment, request, timeouts_.await, &response));
   return FromProto(response);

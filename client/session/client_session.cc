@@ -31,7 +31,7 @@ ClientSession::ClientSession(const SessionOptions& options, const SessionParts& 
       subspace_(parts.state->basis_directory(), &model_),
       pending_(parts.state->upload_directory()),
       error_(parts.state->error_directory()),
-      uploader_(parts.api, UplinkPacer(options.uplink_bits_per_second, parts.clock, parts.sleeper)),
+      uploader_(parts.api, UplinkPacer(options.uplink_bits_per_second, parts.clock, parts.sleeper), parts.clock),
       heartbeat_([this] { Beat(); }, parts.heartbeat_sleeper) {}
 
 SessionSummary ClientSession::Run() {

@@ -107,16 +107,20 @@ class ClientSession {
   absl::Status CheckSubspace() const;
   bool FetchCoordinates(const Assignment& assignment);
   absl::StatusOr<TrainResult> TrainCoordinates(TrainRequest request, const Assignment& assignment);
-  absl::StatusOr<PayloadRef> EncodeCoordinates(const Assignment& assignment, const std::string& path);
+  absl::StatusOr<PayloadRef> EncodeCoordinates(const Assignment& assignment, const std::string& path,
+                                               CodingReport* report);
   absl::StatusOr<EvaluateResult> EvaluateExpanded();
   // What need not be downloaded, in session_initial.cc.
   void DrawInitial();
   absl::Status TakeDrawn(uint64_t seed);
   Holdings Held() const;
   // Of updates of which only a part travels, in session_reduced.cc.
-  absl::StatusOr<PayloadRef> EncodeReduced(const Assignment& assignment, BlockSource& trained, const std::string& path);
+  absl::StatusOr<PayloadRef> EncodeReduced(const Assignment& assignment, BlockSource& trained, const std::string& path,
+                                           CodingReport* report);
   absl::StatusOr<PayloadRef> EncodeCoded(const Assignment& assignment, UpdateVector* update, BlockSource& trained,
-                                         const std::string& path);
+                                         const std::string& path, CodingReport* report);
+  // Bits that the upload of an update of `coded` may have.
+  uint64_t BudgetOf(const Assignment& assignment, const ModelSpec& coded) const;
   // Run and model, whose error is of use to no other.
   Digest RunDigest() const;
   absl::StatusOr<std::optional<BasisFile>> OpenError();

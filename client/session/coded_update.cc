@@ -1,6 +1,7 @@
 #include "client/session/coded_update.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "common/base/rng.h"
@@ -22,34 +23,63 @@ absl::StatusOr<std::vector<float>> AllOf(UpdateVector* update) {
   return all;
 }
 
-absl::Status SubtractSent(CodecId codec, const std::string& bytes, const UpdateLayout& layout,
-                          std::vector<float>* values) {
-  return DecodeUpdateString(codec, bytes, layout, [values](const UpdateLayout::Tensor& tensor, absl::Span<float> sent) {
-    for (uint64_t i = 0; i < tensor.count; ++i) (*values)[tensor.first + i] -= sent[i];
-    return absl::OkStatus();
-  });
+// Sums over an update u and what is decoded of it.
+struct ErrorSums {
+  double exponent = 0;  // M
+  double error = 0, all = 0, weighted_error = 0, weighted_all = 0;
+
+  void Add(double u, double v) {
+    const double squared = (u - v) * (u - v);
+    error += squared;
+    all += u * u;
+    if (exponent == 0) return;
+    const double weight = std::pow(std::fabs(u), exponent);
+    weighted_error += weight * squared;
+    weighted_all += weight * u * u;
+  }
+  CodingReport Report() const {
+    CodingReport report;
+    report.distortion = all > 0 ? error / all : 0;
+    if (exponent > 0) report.weighted_distortion = weighted_all > 0 ? weighted_error / weighted_all : 0;
+    return report;
+  }
+};
+
+// Takes from `values` what the server will decode.
+absl::StatusOr<CodingReport> SubtractSent(const UpdatePlan& plan, const std::string& bytes, const UpdateLayout& layout,
+                                          std::vector<float>* values) {
+  ErrorSums sums;
+  sums.exponent = plan.weight_exponent;
+  TW_RETURN_IF_ERROR(
+      DecodeUpdateString(plan.codec(), bytes, layout, [&](const UpdateLayout::Tensor& tensor, absl::Span<float> sent) {
+        for (uint64_t i = 0; i < tensor.count; ++i) {
+          float& value = (*values)[tensor.first + i];
+          sums.Add(value, sent[i]);
+          value -= sent[i];
+        }
+        return absl::OkStatus();
+      }));
+  return sums.Report();
 }
 
 }  // namespace
 
-absl::StatusOr<PayloadRef> EncodeCodedUpdate(const ExchangePlan& plan, const ModelSpec& model, UpdateVector* update,
-                                             BlockSource& trained, const Digest& base_id, uint64_t seed,
-                                             const std::string& path, std::vector<float>* unsent) {
-  TW_RETURN_IF_ERROR(CheckBudget(plan, model));
+absl::StatusOr<CodedUpdate> EncodeCodedUpdate(const ExchangePlan& plan, const ModelSpec& model, UpdateVector* update,
+                                              const CodedUpdateRequest& request, const std::string& path) {
+  TW_RETURN_IF_ERROR(CheckBudget(plan, model, request.most_bits));
   const ModelSpec spec = ReducedUpdateSpec(plan, model);
   const UpdateLayout layout(model);
-  const std::optional<uint64_t> room = UpdateRoom(spec, plan.update->BudgetBits(layout.size()));
-  TW_ASSIGN_OR_RETURN(std::vector<float> values, AllOf(update));
-  TW_ASSIGN_OR_RETURN(const std::string bytes, CodeUpdate(*plan.update, layout, values, room.value_or(0),
-                                                          DeriveKey({seed, KeyWord("coded update")})));
-  EncodeOptions options{Representation::kDelta, plan.uplink, base_id};
+  const std::optional<uint64_t> room = UpdateRoom(spec, request.most_bits);
+  CodedUpdate coded;
+  TW_ASSIGN_OR_RETURN(coded.unsent, AllOf(update));
+  TW_ASSIGN_OR_RETURN(const std::string bytes, CodeUpdate(*plan.update, layout, coded.unsent, room.value_or(0),
+                                                          DeriveKey({request.seed, KeyWord("coded update")})));
+  EncodeOptions options{Representation::kDelta, plan.uplink, request.base_id};
   options.update = &bytes;
-  ReducedSource source({}, model, trained);
-  TW_ASSIGN_OR_RETURN(const PayloadRef payload, EncodePayload(spec, options, source, path));
-  if (unsent == nullptr) return payload;
-  TW_RETURN_IF_ERROR(SubtractSent(plan.uplink.id, bytes, layout, &values));
-  *unsent = std::move(values);
-  return payload;
+  ReducedSource source({}, model, *request.trained);
+  TW_ASSIGN_OR_RETURN(coded.payload, EncodePayload(spec, options, source, path));
+  TW_ASSIGN_OR_RETURN(coded.report, SubtractSent(*plan.update, bytes, layout, &coded.unsent));
+  return coded;
 }
 
 }  // namespace thinwire

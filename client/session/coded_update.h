@@ -8,19 +8,32 @@
 
 #include "absl/status/statusor.h"
 #include "client/session/reduced_update.h"
+#include "common/codec/coding_report.h"
 #include "common/codec/exchange_plan.h"
 #include "common/codec/payload.h"
 
 namespace thinwire {
 
-// Writes the update that `plan` asks for to `path` (not synced): never more bits than its budget. `model` is what the
-// update is of (CodedModel). Buffers are those of `trained`; `base_id` names R; `seed`, the assignment's, decides
-// random rounding. `unsent` becomes u minus what the server decodes, for error feedback; null: not wanted.
+struct CodedUpdate {
+  PayloadRef payload;
+  std::vector<float> unsent;  // the update minus what the server decodes of it, for error feedback
+  CodingReport report;        // but for its time
+};
+
+// Where an update comes from, and what decides how it is coded.
+struct CodedUpdateRequest {
+  uint64_t most_bits = 0;          // that the payload may have
+  Digest base_id;                  // names R
+  uint64_t seed = 0;               // the assignment's: decides random rounding
+  BlockSource* trained = nullptr;  // has the buffers
+};
+
+// Writes the update that `plan` asks for to `path` (not synced): never more bits than allowed. `model` is what the
+// update is of (CodedModel).
 // INVALID_ARGUMENT, naming the tensor, for NaN or infinity, and for a budget that holds no update of this model.
 // Memory: the update, 4 bytes a value, and what CodeUpdate takes.
-absl::StatusOr<PayloadRef> EncodeCodedUpdate(const ExchangePlan& plan, const ModelSpec& model, UpdateVector* update,
-                                             BlockSource& trained, const Digest& base_id, uint64_t seed,
-                                             const std::string& path, std::vector<float>* unsent);
+absl::StatusOr<CodedUpdate> EncodeCodedUpdate(const ExchangePlan& plan, const ModelSpec& model, UpdateVector* update,
+                                              const CodedUpdateRequest& request, const std::string& path);
 
 }  // namespace thinwire
 

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/session/trainer.h"
+#include "common/codec/coding_report.h"
 #include "common/codec/exchange_plan.h"
 #include "common/codec/payload.h"
 #include "common/subspace/coordinates.h"
@@ -75,15 +76,17 @@ struct Assignment {
   std::optional<ModelSpec> spec;
   TrainingOptions training;
   uint64_t seed = 0;
+  uint64_t upload_bits = 0;  // the most that an upload under a budget may have; 0: as the plan says
   absl::Duration time_left;
   std::optional<SubspaceWork> subspace = std::nullopt;
   std::optional<ModelChanges> changes = std::nullopt;
 };
 
-// What a client has already, so that it need not be sent.
+// What a client says when it asks for work: what it has already, so that it need not be sent, and what it can send.
 struct Holdings {
-  std::optional<HeldBasis> basis;  // in a subspace
-  std::optional<Digest> model;     // the payload of an older version, where changes are sent
+  std::optional<HeldBasis> basis;       // in a subspace
+  std::optional<Digest> model;          // the payload of an older version, where changes are sent
+  uint64_t uplink_bits_per_second = 0;  // that its link was measured to carry, or it paces itself to; 0: not known
 };
 
 struct RunEnded {
@@ -107,6 +110,7 @@ struct UploadRequest {
   uint64_t examples = 0;
   double train_loss = 0;
   absl::Duration train_time;
+  CodingReport coding;
 };
 
 struct UpdateStatus {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint64_t kMaxRecord = 4096;
 constexpr size_t kMaxName = 128;
+constexpr char kRecordStart[] = "thinwire-update 2";
 
 // An assignment's id comes from the server: it becomes a file name only if it cannot lead out of the folder.
 std::string SafeName(const std::string& id) {
@@ -37,10 +38,20 @@ std::string Fingerprint(const Assignment& assignment) {
       .Hex();
 }
 
+std::string FormatOptional(const std::optional<double>& value) {
+  return value.has_value() ? absl::StrFormat("%.17g", *value) : "-";
+}
+
+std::string FormatCoding(const CodingReport& coding) {
+  return absl::StrFormat("%d %s %s %s", absl::ToInt64Microseconds(coding.time), FormatOptional(coding.distortion),
+                         FormatOptional(coding.weighted_distortion), FormatOptional(coding.unsent_norm));
+}
+
 std::string FormatRecord(const Assignment& assignment, const PendingUpdate& update) {
-  return absl::StrFormat("thinwire-update 1\n%s\n%s %d %d\n%d %.17g %d\n", Fingerprint(assignment),
+  return absl::StrFormat("%s\n%s\n%s %d %d\n%d %.17g %d\n%s\n", kRecordStart, Fingerprint(assignment),
                          update.payload.id.Hex(), update.payload.total_size, update.payload.manifest_size,
-                         update.examples, update.train_loss, absl::ToInt64Microseconds(update.train_time));
+                         update.examples, update.train_loss, absl::ToInt64Microseconds(update.train_time),
+                         FormatCoding(update.coding));
 }
 
 bool ParsePayload(absl::string_view line, PayloadRef* ref) {
@@ -61,6 +72,20 @@ bool ParseResult(absl::string_view line, PendingUpdate* update) {
   }
   update->train_time = absl::Microseconds(micros);
   return true;
+}
+
+bool ParseOptional(const std::string& text, std::optional<double>* value) {
+  if (text == "-") return true;
+  return absl::SimpleAtod(text, &value->emplace());
+}
+
+bool ParseCoding(absl::string_view line, CodingReport* coding) {
+  const std::vector<std::string> fields = absl::StrSplit(line, ' ');
+  int64_t micros = 0;
+  if (fields.size() != 4 || !absl::SimpleAtoi(fields[0], &micros)) return false;
+  coding->time = absl::Microseconds(micros);
+  return ParseOptional(fields[1], &coding->distortion) && ParseOptional(fields[2], &coding->weighted_distortion) &&
+         ParseOptional(fields[3], &coding->unsent_norm);
 }
 
 bool HasSize(const std::string& path, uint64_t size) {
@@ -103,9 +128,9 @@ std::optional<PendingUpdate> PendingUpdates::Load(const Assignment& assignment) 
   PendingUpdate update;
   update.assignment_id = assignment.id;
   update.path = PayloadPath(assignment);
-  const bool good = lines.size() == 5 && lines[0] == "thinwire-update 1" && lines[1] == Fingerprint(assignment) &&
+  const bool good = lines.size() == 6 && lines[0] == kRecordStart && lines[1] == Fingerprint(assignment) &&
                     ParsePayload(lines[2], &update.payload) && ParseResult(lines[3], &update) &&
-                    HasSize(update.path, update.payload.total_size);
+                    ParseCoding(lines[4], &update.coding) && HasSize(update.path, update.payload.total_size);
   if (!good) return std::nullopt;
   return update;
 }

@@ -22,6 +22,7 @@ struct PendingUpdate {
   uint64_t examples = 0;
   double train_loss = 0;
   absl::Duration train_time;
+  CodingReport coding;
 };
 
 // At most one update is pending: a client has one assignment at a time. Thread-compatible.

@@ -1,4 +1,5 @@
 // The part of ClientSession that spares downloads: initial weights that it draws itself, and what it has already.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,9 @@ Holdings ClientSession::Held() const {
   if (SendsChanges(run_.plan)) {
     if (const std::optional<PayloadRef> model = model_.HeldModel()) holdings.model = model->id;
   }
+  // A pacer's burst makes a short upload look faster than the rate that it keeps to.
+  const uint64_t measured = uploader_.measured_bits_per_second(), paced = options_.uplink_bits_per_second;
+  holdings.uplink_bits_per_second = measured == 0 ? paced : paced == 0 ? measured : std::min(measured, paced);
   return holdings;
 }
 

@@ -1,5 +1,7 @@
 // The part of ClientSession that makes updates of which only a part travels (docs/igc.md), or that are coded whole.
+#include <cmath>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/session/client_session.h"
@@ -9,13 +11,22 @@
 #include "common/base/status_macros.h"
 
 namespace thinwire {
+namespace {
+
+double NormOf(const std::vector<float>& values) {
+  double squares = 0;
+  for (const float value : values) squares += double{value} * value;
+  return std::sqrt(squares);
+}
+
+}  // namespace
 
 Digest ClientSession::RunDigest() const {
   return Sha256(absl::StrCat(run_.run_name, "\n", run_.run_seed, "\n", run_.plan.Name(), "\n", spec_->id().Hex()));
 }
 
 absl::StatusOr<PayloadRef> ClientSession::EncodeReduced(const Assignment& assignment, BlockSource& trained,
-                                                        const std::string& path) {
+                                                        const std::string& path, CodingReport* report) {
   const bool keeps_error = run_.plan.error_decay > 0;
   std::optional<BasisFile> error;
   if (keeps_error) {
@@ -23,7 +34,7 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeReduced(const Assignment& assign
   }
   DeltaSource delta(*spec_, &trained, model_.base());
   UpdateVector update(*spec_, &delta, error, run_.plan.error_decay);
-  if (run_.plan.update.has_value()) return EncodeCoded(assignment, &update, trained, path);
+  if (run_.plan.update.has_value()) return EncodeCoded(assignment, &update, trained, path, report);
   TW_ASSIGN_OR_RETURN(const PayloadRef payload, EncodeReducedUpdate(run_.plan, run_.run_seed, *spec_, &update, trained,
                                                                     model_.base().ref().id, path));
   if (!keeps_error) return payload;
@@ -37,22 +48,27 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeReduced(const Assignment& assign
   return payload;
 }
 
+uint64_t ClientSession::BudgetOf(const Assignment& assignment, const ModelSpec& coded) const {
+  return assignment.upload_bits > 0 ? assignment.upload_bits
+                                    : run_.plan.update->BudgetBits(coded.count(TensorRole::kTrainable));
+}
+
 absl::StatusOr<PayloadRef> ClientSession::EncodeCoded(const Assignment& assignment, UpdateVector* update,
-                                                      BlockSource& trained, const std::string& path) {
-  const bool keeps_error = run_.plan.error_decay > 0;
-  std::vector<float> unsent;
-  TW_ASSIGN_OR_RETURN(const PayloadRef payload,
-                      EncodeCodedUpdate(run_.plan, *spec_, update, trained, model_.base().ref().id, assignment.seed,
-                                        path, keeps_error ? &unsent : nullptr));
-  if (!keeps_error) return payload;
-  const auto give = [&unsent](ErrorMemory::Sink sink) {
-    for (size_t first = 0; first < unsent.size(); first += kBlockValues) {
-      TW_RETURN_IF_ERROR(sink(absl::MakeConstSpan(unsent).subspan(first, kBlockValues)));
+                                                      BlockSource& trained, const std::string& path,
+                                                      CodingReport* report) {
+  const CodedUpdateRequest request{BudgetOf(assignment, *spec_), model_.base().ref().id, assignment.seed, &trained};
+  TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, *spec_, update, request, path));
+  *report = coded.report;
+  if (run_.plan.error_decay <= 0) return coded.payload;
+  report->unsent_norm = NormOf(coded.unsent);
+  const auto give = [&coded](ErrorMemory::Sink sink) {
+    for (size_t first = 0; first < coded.unsent.size(); first += kBlockValues) {
+      TW_RETURN_IF_ERROR(sink(absl::MakeConstSpan(coded.unsent).subspan(first, kBlockValues)));
     }
     return absl::OkStatus();
   };
-  TW_RETURN_IF_ERROR(error_.Propose(RunDigest(), assignment.id, payload.id, give));
-  return payload;
+  TW_RETURN_IF_ERROR(error_.Propose(RunDigest(), assignment.id, coded.payload.id, give));
+  return coded.payload;
 }
 
 absl::StatusOr<std::optional<BasisFile>> ClientSession::OpenError() {

@@ -40,15 +40,18 @@ absl::StatusOr<TrainResult> ClientSession::TrainCoordinates(TrainRequest request
   return result;
 }
 
-absl::StatusOr<PayloadRef> ClientSession::EncodeCoordinates(const Assignment& assignment, const std::string& path) {
+absl::StatusOr<PayloadRef> ClientSession::EncodeCoordinates(const Assignment& assignment, const std::string& path,
+                                                            CodingReport* report) {
   const std::vector<float>& start = subspace_.coordinates()[assignment.subspace->vector];
   CoordinatesDelta delta(start, trained_coordinates_, BufferTensors(*spec_), parts_.trainer->subspace()->trained());
   const ModelSpec spec = CoordinatesUpdateSpec(*spec_, *run_.plan.subspace);
   if (run_.plan.update.has_value()) {
     const std::optional<BasisFile> no_error;
     UpdateVector update(spec, &delta, no_error, /*decay=*/0);
-    return EncodeCodedUpdate(run_.plan, spec, &update, delta, assignment.subspace->base_id, assignment.seed, path,
-                             /*unsent=*/nullptr);
+    const CodedUpdateRequest request{BudgetOf(assignment, spec), assignment.subspace->base_id, assignment.seed, &delta};
+    TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, spec, &update, request, path));
+    *report = coded.report;
+    return coded.payload;
   }
   const EncodeOptions options{Representation::kDelta, run_.plan.uplink, assignment.subspace->base_id};
   return EncodePayload(spec, options, delta, path);

@@ -141,17 +141,19 @@ absl::StatusOr<PendingUpdate> ClientSession::EncodeTrained(const Assignment& ass
   update.examples = result.examples;
   update.train_loss = result.loss;
   update.train_time = train_time;
+  const Monotonic start = parts_.clock->Now();
   if (in_subspace()) {
-    TW_ASSIGN_OR_RETURN(update.payload, EncodeCoordinates(assignment, update.path));
+    TW_ASSIGN_OR_RETURN(update.payload, EncodeCoordinates(assignment, update.path, &update.coding));
   } else {
     StreamingTrainer* const streaming = parts_.trainer->streaming();
     ModelStateSource state(model_.state());
     BlockSource& trained = streaming != nullptr ? streaming->trained() : state;
     TW_ASSIGN_OR_RETURN(update.payload,
                         SendsReducedUpdates(run_.plan)
-                            ? EncodeReduced(assignment, trained, update.path)
+                            ? EncodeReduced(assignment, trained, update.path, &update.coding)
                             : EncodeUpdate(run_.plan, *spec_, trained, model_.base(), assignment.seed, update.path));
   }
+  update.coding.time = parts_.clock->Now() - start;
   TW_RETURN_IF_ERROR(pending_.Save(assignment, update));
   return update;
 }

@@ -12,6 +12,8 @@ namespace {
 // Offsets may move under a client whose earlier connection is still being drained by the server.
 constexpr int kMaxTurns = 8;
 
+constexpr double kFastest = 1e12;  // bits a second
+
 // The server wants no (more) bytes.
 bool IsSettled(UpdateState state) { return state != UpdateState::kUnknown && state != UpdateState::kPartial; }
 
@@ -67,8 +69,10 @@ absl::StatusOr<UpdateStatus> UpdateUploader::SendFrom(const PendingUpdate& updat
   request.examples = update.examples;
   request.train_loss = update.train_loss;
   request.train_time = update.train_time;
+  request.coding = update.coding;
   const uint64_t total = update.payload.total_size;
-  return api_->Upload(request, [&](uint64_t from, size_t max, std::string* out) {
+  const Monotonic start = clock_->Now();
+  absl::StatusOr<UpdateStatus> receipt = api_->Upload(request, [&](uint64_t from, size_t max, std::string* out) {
     out->resize(pacer_.Piece(static_cast<size_t>(std::min<uint64_t>(max, total - std::min(from, total)))));
     TW_RETURN_IF_ERROR(file.ReadAt(from, out->size(), out->empty() ? nullptr : &(*out)[0]));
     TW_RETURN_IF_ERROR(pacer_.Await(out->size()));
@@ -76,6 +80,15 @@ absl::StatusOr<UpdateStatus> UpdateUploader::SendFrom(const PendingUpdate& updat
     if (progress) progress(offset, from + out->size(), total);
     return absl::OkStatus();
   });
+  // What is left after a break may be too little to tell anything by.
+  if (receipt.ok() && offset <= total / 2) Measure(total - offset, clock_->Now() - start);
+  return receipt;
+}
+
+void UpdateUploader::Measure(uint64_t bytes, absl::Duration time) {
+  const double seconds = absl::ToDoubleSeconds(std::max(time, absl::Microseconds(1)));
+  const auto rate = static_cast<uint64_t>(std::min(8 * static_cast<double>(bytes) / seconds, kFastest));
+  measured_ = measured_ == 0 ? rate : (measured_ + rate) / 2;
 }
 
 }  // namespace thinwire

@@ -1,36 +1,15 @@
 #include "client/session/uplink_pacer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <string>
-#include <utility>
-
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 
 namespace thinwire {
 namespace {
 
-constexpr double kLeast = 1e3, kMost = 1e11;
 constexpr size_t kSmallestPiece = 64;
 // Keys and lengths of the message, gRPC's prefix, the header of an HTTP/2 frame.
 constexpr size_t kMessageOverhead = 24;
 
 }  // namespace
-
-absl::StatusOr<uint64_t> ParseLinkRate(absl::string_view text) {
-  const absl::string_view whole = text;
-  constexpr std::pair<const char*, double> kUnits[] = {{"kbit", 1e3}, {"Mbit", 1e6}, {"Gbit", 1e9}};
-  for (const auto& [unit, factor] : kUnits) {
-    double number = 0;
-    if (!absl::ConsumeSuffix(&text, unit)) continue;
-    const bool read = absl::SimpleAtod(text, &number) && std::isfinite(number);
-    if (read && number * factor >= kLeast && number * factor <= kMost) return static_cast<uint64_t>(number * factor);
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", whole, "' is no rate between 1kbit and 100Gbit; write for example 128kbit, 1.5Mbit or 1Gbit"));
-}
 
 UplinkPacer::UplinkPacer(uint64_t bits_per_second, const Clock* clock, Sleeper* sleeper)
     : bytes_per_second_(bits_per_second / 8),

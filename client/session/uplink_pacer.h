@@ -6,17 +6,11 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "client/session/sleeper.h"
 #include "common/base/clock.h"
 #include "common/base/token_bucket.h"
 
 namespace thinwire {
-
-// "128kbit", "1.5Mbit", "1Gbit" in bits a second: a thousand, a million, a thousand million. INVALID_ARGUMENT, naming
-// the text, unless it is a number with one of these units between 1 kbit and 100 Gbit.
-absl::StatusOr<uint64_t> ParseLinkRate(absl::string_view text);
 
 // What passes in t seconds is at most t times the rate, and a quarter second's worth (or two of the smallest pieces,
 // 176 bytes); counted in bytes of payload and what gRPC and HTTP/2 add to a message, not what TCP, IP and TLS add.

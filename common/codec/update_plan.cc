@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "common/base/link_rate.h"
 #include "common/base/status_macros.h"
 
 namespace thinwire {
@@ -21,10 +23,22 @@ absl::Status Refuse(const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("uplink.update: ", what));
 }
 
-absl::Status CheckBudget(const UpdatePlan& plan) {
-  if ((plan.bits_per_parameter != 0) == (plan.bits != 0)) {
-    return Refuse("needs a budget, either bits_per_parameter or bits (of a whole upload), and not both");
+absl::Status CheckLink(const LinkBudget& link) {
+  if (link.bits_per_second < kLeastLinkRate || link.bits_per_second > kMostLinkRate) {
+    return Refuse(absl::StrCat("the link's rate is ", link.bits_per_second, " bits a second, must be ", kLeastLinkRate,
+                               " to ", kMostLinkRate));
   }
+  if (link.seconds > 0 && link.seconds <= LinkBudget::kMaxSeconds) return absl::OkStatus();
+  return Refuse(absl::StrCat("the time for an upload is ", link.seconds, " s, must be above 0 and at most ",
+                             LinkBudget::kMaxSeconds));
+}
+
+absl::Status CheckBudget(const UpdatePlan& plan) {
+  if ((plan.bits_per_parameter != 0) + (plan.bits != 0) + plan.link.has_value() != 1) {
+    return Refuse(
+        "needs a budget: bits_per_parameter, bits (of a whole upload) or link (its rate and a time); one of them");
+  }
+  if (plan.link.has_value()) return CheckLink(*plan.link);
   if (plan.bits > UpdatePlan::kMaxBits) {
     return Refuse(absl::StrCat("bits is ", plan.bits, ", at most ", UpdatePlan::kMaxBits));
   }
@@ -102,21 +116,51 @@ bool TakeOwnPart(const Method& method, absl::string_view key, absl::string_view 
   return false;
 }
 
+LinkBudget& LinkOf(UpdatePlan* plan) {
+  if (!plan->link.has_value()) plan->link.emplace();
+  return *plan->link;
+}
+
+bool TakeRate(absl::string_view text, UpdatePlan* plan) {
+  const absl::StatusOr<uint64_t> rate = ParseLinkRate(text);
+  if (rate.ok()) LinkOf(plan).bits_per_second = *rate;
+  return rate.ok();
+}
+
+bool TakeTime(absl::string_view text, UpdatePlan* plan) {
+  absl::Duration time;
+  if (!absl::ParseDuration(text, &time)) return false;
+  LinkOf(plan).seconds = absl::ToDoubleSeconds(time);
+  return true;
+}
+
+bool TakeBudgetPart(absl::string_view key, absl::string_view value, UpdatePlan* plan, bool* taken) {
+  *taken = true;
+  if (key == "bits") return absl::SimpleAtod(value, &plan->bits_per_parameter);
+  if (key == "total") return absl::SimpleAtoi(value, &plan->bits);
+  if (key == "link") return TakeRate(value, plan);
+  if (key == "within") return TakeTime(value, plan);
+  if (key == "measured" && value.empty()) return LinkOf(plan).measured = true;
+  return *taken = false;
+}
+
 absl::Status TakePart(const Method& method, absl::string_view part, UpdatePlan* plan) {
   const std::pair<absl::string_view, absl::string_view> field = absl::StrSplit(part, absl::MaxSplits('=', 1));
-  const bool good = field.first == "bits"    ? absl::SimpleAtod(field.second, &plan->bits_per_parameter)
-                    : field.first == "total" ? absl::SimpleAtoi(field.second, &plan->bits)
-                                             : TakeOwnPart(method, field.first, field.second, plan);
+  bool budget = false;
+  const bool good = TakeBudgetPart(field.first, field.second, plan, &budget) ||
+                    (!budget && TakeOwnPart(method, field.first, field.second, plan));
   if (good) return absl::OkStatus();
   const std::string own = *method.parts == '\0' ? "" : absl::StrCat(", ", method.parts);
   return absl::InvalidArgumentError(absl::StrCat("'", part, "' is no part of ", method.name,
-                                                 "; bits=NUMBER (a parameter), total=NUMBER (an upload)", own,
-                                                 " are, separated by commas"));
+                                                 "; bits=NUMBER (a parameter), total=NUMBER (an upload), link=RATE and "
+                                                 "within=TIME (64kbit, 30s), measured",
+                                                 own, " are, separated by commas"));
 }
 
 }  // namespace
 
 uint64_t UpdatePlan::BudgetBits(uint64_t values) const {
+  if (link.has_value()) return static_cast<uint64_t>(static_cast<double>(link->bits_per_second) * link->seconds);
   return bits != 0 ? bits : static_cast<uint64_t>(bits_per_parameter * static_cast<double>(values));
 }
 
@@ -166,6 +210,10 @@ std::string UpdatePlan::MethodName() const {
 }
 
 std::string UpdatePlan::Name() const {
+  if (link.has_value()) {
+    return absl::StrCat(MethodName(), ", ", DescribeLinkRate(link->bits_per_second), " for ", link->seconds, " s",
+                        link->measured ? " or as measured" : "");
+  }
   return bits != 0 ? absl::StrCat(MethodName(), ", ", bits, " bits")
                    : absl::StrCat(MethodName(), ", ", bits_per_parameter, " bits a parameter");
 }

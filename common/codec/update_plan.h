@@ -4,6 +4,7 @@
 #define THINWIRE_COMMON_CODEC_UPDATE_PLAN_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -23,8 +24,23 @@ enum class UpdateMethod : uint8_t {
   kEden = 7,
 };
 
+// What a link carries within a time.
+struct LinkBudget {
+  static constexpr double kMaxSeconds = 30 * 86'400;
+
+  uint64_t bits_per_second = 0;
+  double seconds = 0;
+  // Each client's budget is of the rate of its own link, as its last uploads measured it: bits_per_second is of clients
+  // of which nothing is known yet.
+  bool measured = false;
+
+  friend bool operator==(const LinkBudget& a, const LinkBudget& b) {
+    return a.bits_per_second == b.bits_per_second && a.seconds == b.seconds && a.measured == b.measured;
+  }
+};
+
 // How an upload is coded, and how many bits it may take. The budget is of payload_bits: of all that travels, manifest,
-// headers and buffers included. Exactly one of the two forms of it is given.
+// headers and buffers included. Exactly one of the three forms of it is given.
 struct UpdatePlan {
   static constexpr double kMaxBitsPerParameter = 32;
   static constexpr uint64_t kMaxBits = uint64_t{1} << 48;
@@ -32,6 +48,7 @@ struct UpdatePlan {
   UpdateMethod method = UpdateMethod::kRdu;
   double bits_per_parameter = 0;  // trainable ones
   uint64_t bits = 0;
+  std::optional<LinkBudget> link;
 
   bool fast = false;           // kRdu: its other profile
   bool weibull = false;        // kLevels: double Weibull, not generalised normal
@@ -46,6 +63,8 @@ struct UpdatePlan {
   CodecId codec() const { return method == UpdateMethod::kRdu ? CodecId::kRdu : CodecId::kQuantized; }
   // Of an upload of a model with so many trainable values. Whole bytes of it are used.
   uint64_t BudgetBits(uint64_t values) const;
+  // Whether clients may have different budgets in one round.
+  bool measures_links() const { return link.has_value() && link->measured; }
   // Not if it overshoots, be it on purpose (M > 0) or to have no bias: an update can then be further from what it
   // decodes to than from zero, and errors would grow. Of the others top-k with uniform levels may, if they are few for
   // the range of what is kept.
@@ -55,7 +74,8 @@ struct UpdatePlan {
   // "rdu", "top-k gennorm M=2 R=3", "eden unbiased"; and with the budget: "rdu, 0.05 bits a parameter".
   std::string MethodName() const;
   std::string Name() const;
-  // METHOD:PARTS, separated by commas, a budget among them: bits=X (a trainable parameter) or total=N (an upload).
+  // METHOD:PARTS, separated by commas, a budget among them: bits=X (a trainable parameter), total=N (an upload), or
+  // link=RATE,within=TIME[,measured], such as link=64kbit,within=30s.
   //   rdu[,fast]  m22,r=R[,m=M][,weibull][,ml]  tinyscript,r=R  topk-uniform,r=R  topk-float,format=s1eXmY
   //   sign  qsgd[,bucket=N]  eden[,unbiased][,twice]
   // Validated.
@@ -65,7 +85,7 @@ struct UpdatePlan {
 
   friend bool operator==(const UpdatePlan& a, const UpdatePlan& b) {
     return a.method == b.method && a.bits_per_parameter == b.bits_per_parameter && a.bits == b.bits &&
-           a.fast == b.fast && a.weibull == b.weibull && a.likelihood == b.likelihood &&
+           a.link == b.link && a.fast == b.fast && a.weibull == b.weibull && a.likelihood == b.likelihood &&
            a.weight_exponent == b.weight_exponent && a.value_bits == b.value_bits &&
            a.format.exponent_bits == b.format.exponent_bits && a.format.mantissa_bits == b.format.mantissa_bits &&
            a.bucket == b.bucket && a.unbiased == b.unbiased && a.rotate_twice == b.rotate_twice;

@@ -52,9 +52,9 @@ uint64_t LeastUploadBits(const ExchangePlan& plan, const ModelSpec& coded) {
   return 8 * (SizeBesides(ReducedUpdateSpec(plan, coded)) + UpdatePieces(least) * kPerPiece + least);
 }
 
-absl::Status CheckBudget(const ExchangePlan& plan, const ModelSpec& coded) {
-  const uint64_t values = coded.count(TensorRole::kTrainable);
-  const uint64_t budget = 8 * WholeBytes(plan.update->BudgetBits(values)), least = LeastUploadBits(plan, coded);
+absl::Status CheckBudget(const ExchangePlan& plan, const ModelSpec& coded, uint64_t bits) {
+  const uint64_t values = coded.count(TensorRole::kTrainable), budget = 8 * WholeBytes(bits),
+                 least = LeastUploadBits(plan, coded);
   if (budget >= least) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("uplink.update: the budget is ", budget, " bits an upload, but ", plan.update->MethodName(),
@@ -63,16 +63,25 @@ absl::Status CheckBudget(const ExchangePlan& plan, const ModelSpec& coded) {
                    "); raise it to that, or choose a codec that can send less"));
 }
 
+uint64_t GrantedBits(const ExchangePlan& plan, const ModelSpec& coded, uint64_t bits_per_second) {
+  const uint64_t values = coded.count(TensorRole::kTrainable), budget = plan.update->BudgetBits(values);
+  if (!plan.update->measures_links() || bits_per_second == 0) return budget;
+  const double carried = static_cast<double>(bits_per_second) * plan.update->link->seconds;
+  const double most = UpdatePlan::kMaxBitsPerParameter * static_cast<double>(values);
+  return std::max(static_cast<uint64_t>(std::min(carried, most)), LeastUploadBits(plan, coded));
+}
+
 absl::Status CheckUploadFits(const ExchangePlan& plan, const ModelSpec& model) {
   TW_RETURN_IF_ERROR(CheckReducedUpdateFits(plan, model));
   if (!plan.update.has_value()) return absl::OkStatus();
   if (plan.subspace.has_value()) TW_RETURN_IF_ERROR(CheckSubspaceFits(*plan.subspace, model));
-  return CheckBudget(plan, CodedModel(plan, model));
+  const ModelSpec coded = CodedModel(plan, model);
+  return CheckBudget(plan, coded, plan.update->BudgetBits(coded.count(TensorRole::kTrainable)));
 }
 
 absl::StatusOr<uint64_t> MaxUploadSize(const ExchangePlan& plan, const ModelSpec& spec) {
   TW_ASSIGN_OR_RETURN(const uint64_t most, MaxPayloadSize(spec, plan.uplink_representation, plan.uplink));
-  if (!plan.update.has_value()) return most;
+  if (!plan.update.has_value() || plan.update->measures_links()) return most;
   return std::min(most, WholeBytes(plan.update->BudgetBits(ValuesOf(spec))));
 }
 

@@ -20,13 +20,18 @@ std::optional<uint64_t> UpdateRoom(const ModelSpec& spec, uint64_t bits);
 ModelSpec CodedModel(const ExchangePlan& plan, const ModelSpec& model);
 // The smallest budget that holds an update of a CodedModel, be it one of zeros. The plan has an update codec.
 uint64_t LeastUploadBits(const ExchangePlan& plan, const ModelSpec& coded);
-// INVALID_ARGUMENT, with the smallest budget that would do, if the plan's is too small for a CodedModel.
-absl::Status CheckBudget(const ExchangePlan& plan, const ModelSpec& coded);
+// INVALID_ARGUMENT, with the smallest budget that would do, if `bits` are too few for an update of a CodedModel.
+absl::Status CheckBudget(const ExchangePlan& plan, const ModelSpec& coded, uint64_t bits);
+
+// What a client whose link was measured to carry `bits_per_second` (0: nothing is known) is granted for one upload of a
+// CodedModel: the plan's budget, or if that is of measured links what its own one carries in the time, but no less than
+// LeastUploadBits and no more than 32 bits a value. The plan has an update codec.
+uint64_t GrantedBits(const ExchangePlan& plan, const ModelSpec& coded, uint64_t bits_per_second);
 
 // CheckReducedUpdateFits, and if the plan has an update codec CheckSubspaceFits and CheckBudget.
 absl::Status CheckUploadFits(const ExchangePlan& plan, const ModelSpec& model);
-// The most bytes that an upload of `spec`, what clients send under the plan, can have: of its budget if it has one,
-// else MaxPayloadSize. More is refused before it is read.
+// The most bytes that an upload of `spec`, what clients send under the plan, can have: of its budget if it has one and
+// that is the same for all, else MaxPayloadSize. More is refused before it is read.
 absl::StatusOr<uint64_t> MaxUploadSize(const ExchangePlan& plan, const ModelSpec& spec);
 
 }  // namespace thinwire

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/wire/convert.h"
 
 namespace thinwire {
 namespace {
@@ -100,7 +101,11 @@ void MethodToProto(const UpdatePlan& plan, v1::UpdateCodec* proto) {
 
 v1::UpdateCodec ToProto(const UpdatePlan& plan) {
   v1::UpdateCodec proto;
-  if (plan.bits != 0) {
+  if (plan.link.has_value()) {
+    proto.mutable_link()->set_bits_per_second(plan.link->bits_per_second);
+    *proto.mutable_link()->mutable_time() = ToProto(absl::Seconds(plan.link->seconds));
+    proto.mutable_link()->set_measured(plan.link->measured);
+  } else if (plan.bits != 0) {
     proto.set_bits(plan.bits);
   } else {
     proto.set_bits_per_parameter(plan.bits_per_parameter);
@@ -113,6 +118,10 @@ absl::StatusOr<UpdatePlan> FromProto(const v1::UpdateCodec& proto) {
   UpdatePlan plan;
   plan.bits_per_parameter = proto.bits_per_parameter();
   plan.bits = proto.bits();
+  if (proto.has_link()) {
+    TW_ASSIGN_OR_RETURN(const absl::Duration time, FromProto(proto.link().time()));
+    plan.link = LinkBudget{proto.link().bits_per_second(), absl::ToDoubleSeconds(time), proto.link().measured()};
+  }
   TW_RETURN_IF_ERROR(MethodFromProto(proto, &plan));
   TW_RETURN_IF_ERROR(plan.Validate());
   return plan;

@@ -110,6 +110,21 @@ absl::StatusOr<std::string> FreshDirectory(const std::string& wanted) {
   return path;
 }
 
+UploadLine ToUploadLine(const v1::UploadSummary& summary) {
+  UploadLine line;
+  line.updates = summary.updates();
+  line.payload_bits = summary.payload_bits();
+  line.granted_bits = summary.granted_bits();
+  line.bits_per_parameter = summary.bits_per_parameter();
+  line.encode_seconds = absl::ToDoubleSeconds(FromProto(summary.encode_time()).value_or(absl::ZeroDuration()));
+  line.decode_seconds = absl::ToDoubleSeconds(FromProto(summary.decode_time()).value_or(absl::ZeroDuration()));
+  if (summary.has_distortion()) line.distortion = summary.distortion();
+  if (summary.has_weighted_distortion()) line.weighted_distortion = summary.weighted_distortion();
+  if (summary.has_unsent_norm()) line.unsent_norm = summary.unsent_norm();
+  if (summary.has_accuracy_per_megabit()) line.accuracy_per_megabit = summary.accuracy_per_megabit();
+  return line;
+}
+
 RoundLine ToRoundLine(const v1::RoundSummary& summary) {
   RoundLine line;
   line.round = summary.round();
@@ -120,6 +135,7 @@ RoundLine ToRoundLine(const v1::RoundSummary& summary) {
   if (summary.has_accuracy()) line.accuracy = summary.accuracy();
   line.payload_down = summary.trainer_traffic().down().payload_bytes();
   line.payload_up = summary.trainer_traffic().up().payload_bytes();
+  line.uploads = ToUploadLine(summary.uploads());
   return line;
 }
 

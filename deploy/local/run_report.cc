@@ -84,7 +84,8 @@ std::string ToText(const RunReport& report) {
   for (const ByteRow& row : ByteRows(report.trainers)) {
     absl::StrAppendFormat(&text, "  %-24s%16s%16s\n", row.label, row.down, row.up);
   }
-  absl::StrAppend(&text, "evaluator's download: ", Evaluator(report), "\n\n");
+  absl::StrAppend(&text, "evaluator's download: ", Evaluator(report), "\n");
+  absl::StrAppend(&text, "uploads: ", UploadsText(report.rounds), "\n\n");
   absl::StrAppend(&text, "peak memory  ", Usage(report), "\n");
   absl::StrAppend(&text, "model        ", report.model_path.empty() ? "none" : report.model_path, "\n");
   absl::StrAppend(&text, "results      ", report.directory, "/result.json, result.md; logs in logs/\n");
@@ -103,6 +104,7 @@ std::string ToMarkdown(const RunReport& report) {
   for (const ByteRow& row : ByteRows(report.trainers)) {
     absl::StrAppendFormat(&text, "| %s | %s | %s |\n", row.label, row.down, row.up);
   }
+  absl::StrAppend(&text, "\nUploads: ", UploadsText(report.rounds), ".\n");
   absl::StrAppend(&text, "\nEvaluator's download: ", Evaluator(report), ". Peak memory: ", Usage(report), ".\n");
   return text;
 }

@@ -25,6 +25,20 @@ struct BothDirections {
   DirectionBytes up;
 };
 
+// thinwire.v1.UploadSummary explains the fields.
+struct UploadLine {
+  uint64_t updates = 0;
+  uint64_t payload_bits = 0;
+  uint64_t granted_bits = 0;
+  double bits_per_parameter = 0;
+  double encode_seconds = 0;
+  double decode_seconds = 0;
+  std::optional<double> distortion;
+  std::optional<double> weighted_distortion;
+  std::optional<double> unsent_norm;
+  std::optional<double> accuracy_per_megabit;
+};
+
 struct RoundLine {
   uint32_t round = 0;
   std::string state;  // "PUBLISHED", "FAILED"
@@ -34,6 +48,7 @@ struct RoundLine {
   std::optional<double> accuracy;  // 0..1
   uint64_t payload_down = 0;       // trainers'
   uint64_t payload_up = 0;
+  UploadLine uploads;
 };
 
 // Of ended processes.

@@ -34,11 +34,7 @@ absl::StatusOr<std::vector<RoundLine>> Rounds(const RunParts& parts) {
   for (uint32_t first = 0;;) {
     TW_ASSIGN_OR_RETURN(const std::vector<RoundRow> rows, parts.journal->Rounds(first, kAtOnce));
     for (const RoundRow& row : rows) {
-      std::optional<EvaluationRow> evaluation;
-      if (row.version.has_value()) {
-        TW_ASSIGN_OR_RETURN(evaluation, parts.journal->FindEvaluation(*row.version));
-      }
-      TW_ASSIGN_OR_RETURN(const v1::RoundSummary summary, MakeSummary(row, evaluation));
+      TW_ASSIGN_OR_RETURN(const v1::RoundSummary summary, MakeSummary(row, parts.journal));
       lines.push_back(ToRoundLine(summary));
     }
     if (rows.size() < kAtOnce) return lines;

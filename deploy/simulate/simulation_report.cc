@@ -74,7 +74,8 @@ std::string ToText(const SimulationReport& report) {
                         Megabytes(report.trainer_down.fp32_payload), Megabytes(report.trainer_up.fp32_payload));
   absl::StrAppendFormat(&text, "  %-24s%16s%16s\n", "payload / FP32", PercentOfFp32(report.trainer_down),
                         PercentOfFp32(report.trainer_up));
-  absl::StrAppend(&text, "evaluators' download: payload ", Megabytes(report.evaluator_down.payload), "\n\n");
+  absl::StrAppend(&text, "evaluators' download: payload ", Megabytes(report.evaluator_down.payload), "\n");
+  absl::StrAppend(&text, "uploads: ", UploadsText(report.rounds), "\n\n");
   absl::StrAppendFormat(&text, "peak memory  %.0f MB; %.1f CPU s\n",
                         static_cast<double>(report.usage.peak_rss_bytes) / 1e6, report.usage.cpu_seconds);
   absl::StrAppend(&text, "model        ", report.model_path.empty() ? "none" : report.model_path, "\n");

@@ -21,6 +21,9 @@ prometheus::Family<prometheus::Counter>& Counters(prometheus::Registry& registry
 prometheus::Family<prometheus::Gauge>& Gauges(prometheus::Registry& registry, const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
 }
+prometheus::Counter& OneCounter(prometheus::Registry& registry, const char* name, const char* help) {
+  return Counters(registry, name, help).Add({});
+}
 prometheus::Gauge& OneGauge(prometheus::Registry& registry, const char* name, const char* help) {
   return Gauges(registry, name, help).Add({});
 }
@@ -45,6 +48,14 @@ Metrics::Metrics()
       queue_depth_(Gauges(registry_, "thinwire_queue_depth", "Tasks waiting in a queue.")),
       bits_per_parameter_(Gauges(registry_, "thinwire_payload_bits_per_parameter",
                                  "Bits of the newest payload, frames and manifest included, over the model's values.")),
+      distortion_(Gauges(registry_, "thinwire_update_distortion",
+                         "Mean over the last round's updates of their relative squared error, as their clients say.")),
+      update_bytes_(OneCounter(registry_, "thinwire_update_bytes_total",
+                               "Bytes of the payloads of updates that count, each once.")),
+      granted_bytes_(OneCounter(registry_, "thinwire_update_granted_bytes_total",
+                                "Bytes that the budgets of these updates allowed.")),
+      client_encode_(OneCounter(registry_, "thinwire_update_encode_seconds_total",
+                                "Time that clients took to encode these updates, as they say.")),
       round_(OneGauge(registry_, "thinwire_round", "The open round, or the last one.")),
       version_(OneGauge(registry_, "thinwire_model_version", "The newest published version of the model.")),
       wanted_(OneGauge(registry_, "thinwire_updates_wanted", "Updates that the open round waits for.")),
@@ -97,6 +108,13 @@ void Metrics::ObserveEncode(absl::Duration time) { encode_.Observe(absl::ToDoubl
 
 void Metrics::SetBitsPerParameter(Direction direction, double bits) {
   bits_per_parameter_.Add({{"direction", Name(direction)}}).Set(bits);
+}
+
+void Metrics::AddUploads(const UploadMetrics& uploads) {
+  update_bytes_.Increment(static_cast<double>(uploads.payload_bits) / 8);
+  granted_bytes_.Increment(static_cast<double>(uploads.granted_bits) / 8);
+  client_encode_.Increment(absl::ToDoubleSeconds(uploads.encode_time));
+  if (uploads.distortion.has_value()) distortion_.Add({}).Set(*uploads.distortion);
 }
 
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }

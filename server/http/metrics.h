@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -26,6 +27,14 @@ struct WaitingMetrics {
   uint32_t wanted = 0;       // updates the open round waits for
   uint32_t received = 0;     // of these, durable
   absl::Duration time_left;  // to the round's deadline; 0 without one
+};
+
+// The updates of a published round, in sum.
+struct UploadMetrics {
+  uint64_t payload_bits = 0;
+  uint64_t granted_bits = 0;         // 0 without a budget
+  absl::Duration encode_time;        // of their clients
+  std::optional<double> distortion;  // mean
 };
 
 // Thread-safe. Counters start at 0 with the process.
@@ -53,6 +62,8 @@ class Metrics {
   // Of the newest payload in this direction: all its bits, over the model's values.
   void SetBitsPerParameter(Direction direction, double bits);
 
+  void AddUploads(const UploadMetrics& uploads);
+
   // Prometheus text format.
   std::string Text() const;
 
@@ -70,6 +81,10 @@ class Metrics {
   GaugeFamily& clients_;
   GaugeFamily& queue_depth_;
   GaugeFamily& bits_per_parameter_;
+  GaugeFamily& distortion_;
+  prometheus::Counter& update_bytes_;
+  prometheus::Counter& granted_bytes_;
+  prometheus::Counter& client_encode_;
   prometheus::Gauge& round_;
   prometheus::Gauge& version_;
   prometheus::Gauge& wanted_;

@@ -24,6 +24,7 @@ struct AssignmentRecord {
   // kFolded means folded into the open round's accumulator. A client may be told so only once the round is published.
   AssignmentState state = AssignmentState::kTraining;
   std::string reason;
+  uint64_t upload_bits = 0;  // what its upload was granted by the driver; 0: what the plan says
 };
 
 // invited = training + folding + folded + failed + dropped + discarded, after every event (checked by tests).

@@ -27,12 +27,14 @@ class AwaitReactor final : public grpc::ServerUnaryReactor {
         id_(NextId()),
         basis_(BasisFromProto(request)),
         model_(DigestFromProto(request.held_model())),
+        uplink_bits_per_second_(request.uplink_bits_per_second()),
         response_(response) {
     parts_->run->traffic->AddMessage(role_, Direction::kUp, request.ByteSizeLong());
   }
   // Call once, after construction.
   void Begin() {
-    parts_->desk->Await({id_, client_, [this](auto answer) { Answer(std::move(answer)); }, basis_, model_});
+    parts_->desk->Await(
+        {id_, client_, [this](auto answer) { Answer(std::move(answer)); }, basis_, model_, uplink_bits_per_second_});
   }
 
   void OnCancel() override { parts_->desk->CancelAwait(client_, id_); }
@@ -76,6 +78,7 @@ class AwaitReactor final : public grpc::ServerUnaryReactor {
   const uint64_t id_;
   const std::optional<HeldBasis> basis_;
   const std::optional<Digest> model_;
+  const uint64_t uplink_bits_per_second_;
   v1::AwaitAssignmentResponse* const response_;
 };
 

@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/update/upload_budget.h"
 #include "common/wire/convert.h"
+#include "common/wire/report_convert.h"
 #include "server/service/chunks.h"
 #include "server/service/join_check.h"
 #include "server/service/retry_window.h"
@@ -74,6 +75,8 @@ void ClientDesk::Await(HeldCall call) {
     absl::Status status = driver_->admission();
     if (status.ok()) status = CheckJoined(shared->client);
     if (!status.ok()) return shared->answer(status);
+    parts_.clients->UpdateLink(shared->client,
+                               [&shared](ClientLink* link) { link->bits_per_second = shared->uplink_bits_per_second; });
     driver_->Hold(std::move(*shared));
   });
   if (!taken) shared->answer(absl::UnavailableError("the server is leaving or overloaded: back off and come back"));
@@ -207,12 +210,13 @@ absl::Status ClientDesk::CheckHeader(const v1::UploadHeader& header, const Updat
     return absl::InvalidArgumentError(absl::StrCat("assignment ", row.assignment.id, " takes no upload"));
   }
   const Representation representation = initial ? Representation::kModel : parts_.config.plan.uplink_representation;
-  TW_ASSIGN_OR_RETURN(const uint64_t limit, initial ? MaxPayloadSize(*model, representation, CodecSpec::Fp32())
-                                                    : MaxUploadSize(parts_.config.plan, *model));
+  TW_ASSIGN_OR_RETURN(uint64_t limit, initial ? MaxPayloadSize(*model, representation, CodecSpec::Fp32())
+                                              : MaxUploadSize(parts_.config.plan, *model));
+  if (row.assignment.upload_bits > 0) limit = std::min(limit, row.assignment.upload_bits / 8);
   if (payload.total_size > limit) {
     return absl::ResourceExhaustedError(absl::StrCat("payload.total_size is ", payload.total_size,
                                                      " bytes; this run's plan allows at most ", limit,
-                                                     ": encode it as the plan says"));
+                                                     " in this assignment: encode it as the plan says"));
   }
   const std::optional<ClientInfo> client = parts_.clients->Find(header.client_id());
   const uint64_t most = client.has_value() ? client->examples : 0;
@@ -223,6 +227,7 @@ absl::Status ClientDesk::CheckHeader(const v1::UploadHeader& header, const Updat
   if (!std::isfinite(header.train_loss())) {
     return absl::InvalidArgumentError(absl::StrCat("train_loss is ", header.train_loss(), "; it must be finite"));
   }
+  TW_RETURN_IF_ERROR(FromProto(header.coding()).status());
   const ModelSpec& whole = initial ? *model : *parts_.models->model();
   TW_ASSIGN_OR_RETURN(admission->fp32_size, MaxPayloadSize(whole, representation, CodecSpec::Fp32()));
   admission->kind = row.assignment.kind;

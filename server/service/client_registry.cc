@@ -10,6 +10,7 @@ void ClientRegistry::Put(ClientInfo info, Monotonic now) {
   MutexLock lock(mutex_);
   Entry& entry = entries_[info.id];
   if (entry.joined) --LiveLocked(entry.info.role);
+  info.link = entry.info.link;
   entry.info = std::move(info);
   entry.joined = true;
   entry.info.last_seen = now;
@@ -41,6 +42,12 @@ bool ClientRegistry::SetActivity(const std::string& id, const std::string& activ
   it->second.info.last_seen = now;
   it->second.info.activity = activity;
   return true;
+}
+
+void ClientRegistry::UpdateLink(const std::string& id, absl::FunctionRef<void(ClientLink*)> update) {
+  MutexLock lock(mutex_);
+  const auto it = entries_.find(id);
+  if (it != entries_.end() && it->second.joined) update(&it->second.info.link);
 }
 
 std::optional<ClientInfo> ClientRegistry::Find(const std::string& id) const {

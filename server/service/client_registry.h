@@ -10,12 +10,21 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "common/tensor/model_spec.h"
 #include "server/round/events.h"
 
 namespace thinwire {
+
+// What is known of a client's link, and how it used it last.
+struct ClientLink {
+  uint64_t bits_per_second = 0;  // as the client says; 0: not known
+  uint64_t granted_bits = 0;     // for its newest upload under a budget
+  uint64_t payload_bits = 0;     // of its newest update
+  std::optional<double> distortion;
+};
 
 struct ClientInfo {
   std::string id;
@@ -26,6 +35,7 @@ struct ClientInfo {
   std::string software;
   std::string activity;  // as of its last heartbeat
   Monotonic last_seen;   // set by the registry
+  ClientLink link;       // kept by the registry when the client joins again
 };
 
 // Thread-safe.
@@ -40,6 +50,8 @@ class ClientRegistry {
   // Renews the lease; false if the client has not joined.
   bool Touch(const std::string& id, Monotonic now);
   bool SetActivity(const std::string& id, const std::string& activity, Monotonic now);
+  // Changes what is known of a client that has joined.
+  void UpdateLink(const std::string& id, absl::FunctionRef<void(ClientLink*)> update);
   std::optional<ClientInfo> Find(const std::string& id) const;
   // The role that its bytes are counted under; a stranger's count as a trainer's.
   Role RoleOf(const std::string& id) const;

@@ -61,11 +61,7 @@ absl::Status ControlService::FillRounds(const v1::ListRoundsRequest& request, v1
     // The board is fresher than the journal, but a row that is closed is closed.
     const bool open = row.state != RoundState::kPublished && row.state != RoundState::kFailed;
     if (open && now->open_round.has_value() && now->open_round->round == row.round) row = *now->open_round;
-    std::optional<EvaluationRow> evaluation;
-    if (row.version.has_value()) {
-      TW_ASSIGN_OR_RETURN(evaluation, parts_->run->journal->FindEvaluation(*row.version));
-    }
-    TW_ASSIGN_OR_RETURN(*response->add_rounds(), MakeSummary(row, evaluation));
+    TW_ASSIGN_OR_RETURN(*response->add_rounds(), MakeSummary(row, parts_->run->journal));
   }
   return absl::OkStatus();
 }
@@ -82,6 +78,10 @@ grpc::ServerUnaryReactor* ControlService::ListClients(grpc::CallbackServerContex
     summary->set_examples(client.examples);
     summary->set_software(client.software);
     summary->set_activity(client.activity);
+    summary->set_uplink_bits_per_second(client.link.bits_per_second);
+    summary->set_granted_bits(client.link.granted_bits);
+    summary->set_payload_bits(client.link.payload_bits);
+    if (client.link.distortion.has_value()) summary->set_distortion(*client.link.distortion);
     *summary->mutable_silent_for() = ToProto(std::max(now - client.last_seen, absl::ZeroDuration()));
   }
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();

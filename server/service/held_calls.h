@@ -26,6 +26,7 @@ struct HeldCall {
   std::function<void(absl::StatusOr<v1::AwaitAssignmentResponse>)> answer;
   std::optional<HeldBasis> basis = std::nullopt;  // that the client has, in a subspace
   std::optional<Digest> model = std::nullopt;     // the payload that it has
+  uint64_t uplink_bits_per_second = 0;            // that its link carries; 0: not known
 };
 
 // At most one call per client. Owned by the driver's thread.

@@ -1,5 +1,6 @@
 #include "server/service/round_summary.h"
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/wire/convert.h"
 #include "server/service/traffic_meter.h"
@@ -54,7 +55,24 @@ v1::RoundCounters ToProto(const RoundCounters& counters) {
   return proto;
 }
 
-absl::StatusOr<v1::RoundSummary> MakeSummary(const RoundRow& row, const std::optional<EvaluationRow>& evaluation) {
+namespace {
+
+absl::Status AddEvaluation(const RoundRow& row, Journal* journal, v1::RoundSummary* summary) {
+  if (!row.version.has_value()) return absl::OkStatus();
+  TW_ASSIGN_OR_RETURN(const std::optional<EvaluationRow> evaluation, journal->FindEvaluation(*row.version));
+  if (!evaluation.has_value()) return absl::OkStatus();
+  summary->set_accuracy(evaluation->accuracy);
+  summary->set_eval_loss(evaluation->loss);
+  TW_ASSIGN_OR_RETURN(const std::optional<EvaluationRow> before, journal->FindEvaluation(row.base_version));
+  if (!before.has_value() || summary->uploads().payload_bits() == 0) return absl::OkStatus();
+  const double megabits = static_cast<double>(summary->uploads().payload_bits()) / 1e6;
+  summary->mutable_uploads()->set_accuracy_per_megabit((evaluation->accuracy - before->accuracy) / megabits);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::RoundSummary> MakeSummary(const RoundRow& row, Journal* journal) {
   v1::RoundSummary summary;
   summary.set_round(row.round);
   summary.set_state(ToProto(row.state));
@@ -63,14 +81,14 @@ absl::StatusOr<v1::RoundSummary> MakeSummary(const RoundRow& row, const std::opt
   *summary.mutable_started_at() = ToTimestamp(row.started_at);
   *summary.mutable_duration() = ToProto(row.duration);
   summary.set_train_loss(row.train_loss);
-  if (evaluation.has_value()) {
-    summary.set_accuracy(evaluation->accuracy);
-    summary.set_eval_loss(evaluation->loss);
-  }
   TW_ASSIGN_OR_RETURN(const TrafficTotals traffic, ParseTraffic(row.traffic));
   *summary.mutable_trainer_traffic() = traffic.ToProto(Role::kTrainer);
   *summary.mutable_evaluator_traffic() = traffic.ToProto(Role::kEvaluator);
   summary.set_reason(row.reason);
+  if (!row.uploads.empty() && !summary.mutable_uploads()->ParseFromString(row.uploads)) {
+    return absl::DataLossError(absl::StrCat("the journal's row of round ", row.round, " is damaged: uploads"));
+  }
+  TW_RETURN_IF_ERROR(AddEvaluation(row, journal, &summary));
   return summary;
 }
 

@@ -16,7 +16,7 @@ v1::RoundState ToProto(RoundState state);
 v1::RoundCounters ToProto(const RoundCounters& counters);
 
 // DATA_LOSS if the row's traffic is damaged.
-absl::StatusOr<v1::RoundSummary> MakeSummary(const RoundRow& row, const std::optional<EvaluationRow>& evaluation);
+absl::StatusOr<v1::RoundSummary> MakeSummary(const RoundRow& row, Journal* journal);
 
 }  // namespace thinwire
 

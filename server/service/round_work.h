@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/base/mutex.h"
 #include "common/tensor/model_spec.h"
 #include "server/aggregate/accumulator.h"
@@ -35,6 +36,15 @@ class RoundWork {
   absl::StatusOr<FoldReport> Fold(const UpdateRow& update, const std::string& path);
 
   uint32_t round() const { return round_; }
+  // What folding took, of all updates so far.
+  void AddFoldTime(absl::Duration time) {
+    MutexLock lock(mutex_);
+    fold_time_ += time;
+  }
+  absl::Duration fold_time() const {
+    MutexLock lock(mutex_);
+    return fold_time_;
+  }
   const RoundAggregate& aggregate() const;
 
  private:
@@ -53,7 +63,8 @@ class RoundWork {
   std::optional<SubspacePlan> subspace_;
   std::optional<UpdateForm> form_;      // if clients send a part of an update, or code it whole
   std::optional<UpdateLayout> layout_;  // ... whole
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  absl::Duration fold_time_ TW_GUARDED_BY(mutex_);
   // R, by variant: columns read it until the round ends.
   std::map<uint32_t, std::shared_ptr<const StoredPayload>> bases_ TW_GUARDED_BY(mutex_);
   // One of the two: sums of the whole model are not allocated where they are not needed.

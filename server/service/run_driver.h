@@ -102,7 +102,9 @@ class RunDriver {
   void CarryOut(const FailRound& effect);
   void CarryOut(const FinishRun& effect);
   void CarryOut(const Dismiss& effect);
-  void Published(const VersionRow& version, const std::vector<std::string>& consumed);
+  // `uploads`: those of the round's row, if a round made the version.
+  void Published(const VersionRow& version, const std::vector<std::string>& consumed, const std::string& uploads = "");
+  void CountUploads(const std::string& uploads);
   double BitsPerParameter(const PayloadRef& payload) const;
   void EvictStrangers();
   void ReleaseVersions();

@@ -104,6 +104,10 @@ absl::StatusOr<v1::Assignment> RunDriver::MakeAssignment(const Assign& effect) c
   *assignment.mutable_training() = config.training();
   if (effect.kind == WorkKind::kInitialize) return assignment;
 
+  if (effect.kind == WorkKind::kTrain && parts_.config.plan.update.has_value()) {
+    TW_ASSIGN_OR_RETURN(const std::optional<UpdateRow> row, parts_.journal->FindAssignment(effect.assignment));
+    if (row.has_value()) assignment.set_upload_bits(row->assignment.upload_bits);
+  }
   TW_ASSIGN_OR_RETURN(const Delivery delivery, DeliveryOf(effect));
   const std::shared_ptr<const StoredPayload> model = parts_.models->FindVariant(effect.version, delivery.variant);
   if (model == nullptr) return absl::NotFoundError(absl::StrCat("version ", effect.version, " is gone"));

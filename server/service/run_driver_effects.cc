@@ -53,7 +53,9 @@ void RunDriver::CarryOut(const Fold& effect) {
   parts_.workers->Run([this, work = work_, update = **row] {
     const Monotonic start = parts_.clock->Now();
     const absl::StatusOr<FoldReport> report = work->Fold(update, parts_.spool->PathOf(update.spool_file));
-    parts_.metrics->ObserveFold(parts_.clock->Now() - start);
+    const absl::Duration time = parts_.clock->Now() - start;
+    parts_.metrics->ObserveFold(time);
+    work->AddFoldTime(time);
     const std::string& id = update.assignment.id;
     if (!report.ok()) {
       const std::optional<std::string> fault = FaultOfUpdate(report.status());
@@ -106,7 +108,8 @@ void RunDriver::CarryOut(const Settle& effect) {
 }
 
 void RunDriver::CarryOut(const CloseRound& effect) {
-  absl::StatusOr<RoundRow> row = record_.ClosingRow(effect, coordinator_.Status(parts_.clock->Now()));
+  absl::StatusOr<RoundRow> row = record_.ClosingRow(effect, coordinator_.Status(parts_.clock->Now()),
+                                                    work_ == nullptr ? absl::ZeroDuration() : work_->fold_time());
   if (!row.ok()) return Break(row.status());
   PublishVersion request;
   request.base_version = effect.base_version;
@@ -124,13 +127,27 @@ void RunDriver::CarryOut(const CloseRound& effect) {
     parts_.metrics->ObservePublish(parts_.clock->Now() - start);
     if (IsStorageFault(version.status())) return BreakLater(version.status());
     if (!version.ok()) return Post(PublishFailed{std::string(version.status().message())});
-    mailbox_.Run([this, version = *version, folded = std::move(request.folded)] { Published(version, folded); });
+    mailbox_.Run([this, version = *version, folded = std::move(request.folded),
+                  uploads = std::move(request.round.uploads)] { Published(version, folded, uploads); });
   });
   work_.reset();
 }
 
-void RunDriver::Published(const VersionRow& version, const std::vector<std::string>& consumed) {
+void RunDriver::CountUploads(const std::string& uploads) {
+  v1::UploadSummary summary;
+  if (!summary.ParseFromString(uploads)) return;  // made by this process
+  UploadMetrics metrics;
+  metrics.payload_bits = summary.payload_bits();
+  metrics.granted_bits = summary.granted_bits();
+  metrics.encode_time = FromProto(summary.encode_time()).value_or(absl::ZeroDuration());
+  if (summary.has_distortion()) metrics.distortion = summary.distortion();
+  parts_.metrics->AddUploads(metrics);
+}
+
+void RunDriver::Published(const VersionRow& version, const std::vector<std::string>& consumed,
+                          const std::string& uploads) {
   if (broken_) return;
+  CountUploads(uploads);
   spdlog::info("published version={} round={} updates={} payload_bytes={} fp32_payload_bytes={}", version.version,
                version.round, consumed.size(), version.downlink.total_size, version.fp32_downlink_size);
   parts_.metrics->SetBitsPerParameter(Direction::kDown, BitsPerParameter(version.downlink));

@@ -1,11 +1,14 @@
 #include "server/service/run_record.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "common/update/upload_budget.h"
 #include "common/wire/convert.h"
 #include "server/aggregate/fixed_point.h"
+#include "server/service/upload_summary.h"
 #include "thinwire/v1/model.pb.h"
 
 namespace thinwire {
@@ -97,8 +100,19 @@ absl::Status RunRecord::PutAssignments(const std::vector<Effect>& effects) {
     if (assign == nullptr || assign->repeated) continue;
     if (assign->kind == WorkKind::kInitialize) TW_RETURN_IF_ERROR(SaveInitialModel(*assign));
     records.push_back(RecordOf(*assign));
+    records.back().upload_bits = GrantOf(*assign);
   }
   return records.empty() ? absl::OkStatus() : parts_.journal->PutAssignments(records);
+}
+
+uint64_t RunRecord::GrantOf(const Assign& assign) const {
+  const ExchangePlan& plan = parts_.config.plan;
+  if (assign.kind != WorkKind::kTrain || !plan.update.has_value()) return 0;
+  const std::optional<ClientInfo> client = parts_.clients->Find(assign.client);
+  const uint64_t rate = client.has_value() ? client->link.bits_per_second : 0;
+  const uint64_t granted = GrantedBits(plan, CodedModel(plan, *parts_.models->model()), rate);
+  parts_.clients->UpdateLink(assign.client, [granted](ClientLink* link) { link->granted_bits = granted; });
+  return granted;
 }
 
 absl::Status RunRecord::SaveInitialModel(const Assign& assign) {
@@ -163,13 +177,16 @@ absl::Status RunRecord::SetExported(const std::string& path) {
   return parts_.journal->SaveRun(run_);
 }
 
-absl::StatusOr<RoundRow> RunRecord::ClosingRow(const CloseRound& close, const CoordinatorStatus& status) {
-  TW_ASSIGN_OR_RETURN(const std::vector<UpdateRow> updates, parts_.journal->AssignmentsOf(close.round));
+absl::StatusOr<RoundRow> RunRecord::ClosingRow(const CloseRound& close, const CoordinatorStatus& status,
+                                               absl::Duration decode_time) {
+  TW_ASSIGN_OR_RETURN(std::vector<UpdateRow> updates, parts_.journal->AssignmentsOf(close.round));
+  const std::set<std::string> folded(close.folded.begin(), close.folded.end());
+  updates.erase(std::remove_if(updates.begin(), updates.end(),
+                               [&folded](const UpdateRow& update) { return folded.count(update.assignment.id) == 0; }),
+                updates.end());
   double weighted_loss = 0;
   double weight = 0;
   for (const UpdateRow& update : updates) {
-    const bool folded = std::find(close.folded.begin(), close.folded.end(), update.assignment.id) != close.folded.end();
-    if (!folded) continue;
     weighted_loss += update.train_loss * static_cast<double>(update.examples);
     weight += static_cast<double>(update.examples);
   }
@@ -180,6 +197,8 @@ absl::StatusOr<RoundRow> RunRecord::ClosingRow(const CloseRound& close, const Co
   row.train_loss = weight > 0 ? weighted_loss / weight : 0;
   closing_traffic_ = parts_.traffic->Totals();
   row.traffic = EncodeTraffic(closing_traffic_.Since(round_start_));
+  row.uploads =
+      SummarizeUploads(updates, parts_.models->model()->count(TensorRole::kTrainable), decode_time).SerializeAsString();
   return row;
 }
 

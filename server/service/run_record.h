@@ -30,7 +30,9 @@ class RunRecord {
   absl::Status SetExported(const std::string& path);
 
   // The closing round as it is to stand in the journal once it is published. Its traffic ends here, if it is.
-  absl::StatusOr<RoundRow> ClosingRow(const CloseRound& close, const CoordinatorStatus& status);
+  // `decode_time`: of all its updates.
+  absl::StatusOr<RoundRow> ClosingRow(const CloseRound& close, const CoordinatorStatus& status,
+                                      absl::Duration decode_time);
   // The publication is durable: no round is open any more.
   void RoundPublished() {
     row_.reset();
@@ -48,6 +50,8 @@ class RunRecord {
  private:
   absl::Status Begin(const OpenRound& open, const CoordinatorStatus& status, absl::Duration time_left);
   absl::Status PutAssignments(const std::vector<Effect>& effects);
+  // What the upload of this work may have; 0: as the plan says.
+  uint64_t GrantOf(const Assign& assign) const;
   absl::Status SaveInitialModel(const Assign& assign);
   absl::Status Put(const Settle& settle);
   absl::Status Fail(const FailRound& fail, const CoordinatorStatus& status);

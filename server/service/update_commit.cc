@@ -4,6 +4,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/wire/convert.h"
+#include "common/wire/report_convert.h"
 
 namespace thinwire {
 namespace {
@@ -17,6 +18,7 @@ absl::StatusOr<UpdateRow> RowOf(const v1::UploadHeader& header, WorkKind kind, c
   update.spool_file = file;
   update.examples = header.examples();
   update.train_loss = header.train_loss();
+  TW_ASSIGN_OR_RETURN(update.coding, FromProto(header.coding()));
   update.train_time = FromProto(header.train_time()).value_or(absl::ZeroDuration());
   return update;
 }
@@ -28,7 +30,13 @@ absl::StatusOr<UpdateRow> CommitUpdate(const RunParts& parts, const v1::UploadHe
   TW_ASSIGN_OR_RETURN(const UpdateRow update, RowOf(header, kind, file));
   absl::StatusOr<UpdateRow> row = parts.journal->ReceiveUpdate(update);
   if (!row.ok() && !absl::IsNotFound(row.status())) return row;
-  if (row.ok() && row->assignment.state == AssignmentState::kReceived) return row;
+  if (row.ok() && row->assignment.state == AssignmentState::kReceived) {
+    parts.clients->UpdateLink(header.client_id(), [&row](ClientLink* link) {
+      link->payload_bits = row->payload.bits();
+      link->distortion = row->coding.distortion;
+    });
+    return row;
+  }
   const absl::Status discarded = parts.spool->Discard(header.assignment_id());
   if (!discarded.ok()) {
     spdlog::warn("spool file stays assignment={} error=\"{}\"", header.assignment_id(), discarded.ToString());

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/codec/coding_report.h"
 #include "common/codec/payload.h"
 #include "server/round/round_coordinator.h"
 
@@ -60,6 +61,7 @@ struct RoundRow {
   RoundCounters counters;
   double train_loss = 0;
   std::string traffic;  // serialized by the caller
+  std::string uploads;  // likewise; of a published round
   std::string reason;
 };
 
@@ -70,6 +72,7 @@ struct UpdateRow {
   uint64_t examples = 0;
   double train_loss = 0;
   absl::Duration train_time;
+  CodingReport coding;
 };
 
 struct EvaluationRow {
@@ -85,7 +88,7 @@ struct EvaluationRow {
 // newer schema than this program, DATA_LOSS if it is not a journal or damaged.
 class Journal {
  public:
-  static constexpr int kSchemaVersion = 3;
+  static constexpr int kSchemaVersion = 4;
   // Creates or opens, migrates older schemas forward one step at a time. Holds `path`.lock for as long as it lives:
   // FAILED_PRECONDITION, naming the lock file and the other process, if another server works on the same state.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);

@@ -47,8 +47,8 @@ absl::Status Journal::PutAssignments(const std::vector<AssignmentRecord>& assign
   return impl_->commits.Run([&](Database& db) {
     for (const AssignmentRecord& assignment : assignments) {
       Query query(db,
-                  "INSERT OR IGNORE INTO assignments (id, client, kind, round, version, state, reason) "
-                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+                  "INSERT OR IGNORE INTO assignments (id, client, kind, round, version, state, reason, upload_bits) "
+                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
       BindAssignment(assignment, query);
       TW_RETURN_IF_ERROR(query.Run());
     }
@@ -62,8 +62,9 @@ absl::StatusOr<UpdateRow> Journal::ReceiveUpdate(const UpdateRow& update) {
     {
       Query query(db,
                   "UPDATE assignments SET payload_id = ?1, payload_size = ?2, manifest_size = ?3, spool_file = ?4, "
-                  "examples = ?5, train_loss = ?6, train_time = ?7, state = ?8, "
-                  "received = (SELECT coalesce(max(received), 0) + 1 FROM assignments) WHERE id = ?9 AND state = ?10");
+                  "examples = ?5, train_loss = ?6, train_time = ?7, encode_time = ?8, distortion = ?9, "
+                  "weighted_distortion = ?10, unsent_norm = ?11, state = ?12, "
+                  "received = (SELECT coalesce(max(received), 0) + 1 FROM assignments) WHERE id = ?13 AND state = ?14");
       BindReceived(update, query);
       query.Bind(static_cast<int>(AssignmentState::kReceived)).Bind(update.assignment.id);
       query.Bind(static_cast<int>(AssignmentState::kTraining));

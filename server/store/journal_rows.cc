@@ -33,6 +33,11 @@ class ColumnReader {
     return value == std::numeric_limits<int64_t>::max() ? absl::InfiniteDuration() : absl::Nanoseconds(value);
   }
   absl::Time Time() { return absl::FromUnixNanos(query_.Int(next_++)); }
+  std::optional<double> OptionalReal() {
+    if (!query_.IsNull(next_)) return Real();
+    ++next_;
+    return std::nullopt;
+  }
   std::optional<uint64_t> OptionalU64() {
     if (!query_.IsNull(next_)) return U64();
     ++next_;
@@ -73,6 +78,10 @@ class ColumnReader {
   int bad_column_ = -1;
 };
 
+void BindOptional(const std::optional<double>& value, Query& query) {
+  value.has_value() ? query.Bind(*value) : query.BindNull();
+}
+
 int64_t TimeColumn(absl::Time time) { return absl::ToUnixNanos(time); }
 
 void BindPayload(const PayloadRef& ref, Query& query) {
@@ -109,7 +118,7 @@ void BindRound(const RoundRow& round, Query& query) {
   round.version.has_value() ? query.Bind(*round.version) : query.BindNull();
   query.Bind(counters.invited).Bind(counters.training).Bind(counters.folding).Bind(counters.folded);
   query.Bind(counters.failed).Bind(counters.dropped).Bind(counters.discarded);
-  query.Bind(round.train_loss).BindBlob(round.traffic).Bind(round.reason);
+  query.Bind(round.train_loss).BindBlob(round.traffic).BindBlob(round.uploads).Bind(round.reason);
 }
 
 absl::StatusOr<RoundRow> ReadRound(const Query& query) {
@@ -130,6 +139,7 @@ absl::StatusOr<RoundRow> ReadRound(const Query& query) {
   }
   round.train_loss = columns.Real();
   round.traffic = columns.Text();
+  round.uploads = columns.Text();
   round.reason = columns.Text();
   return columns.Finish("rounds", round);
 }
@@ -137,11 +147,16 @@ absl::StatusOr<RoundRow> ReadRound(const Query& query) {
 void BindAssignment(const AssignmentRecord& assignment, Query& query) {
   query.Bind(assignment.id).Bind(assignment.client).Bind(static_cast<int>(assignment.kind)).Bind(assignment.round);
   query.Bind(assignment.version).Bind(static_cast<int>(assignment.state)).Bind(assignment.reason);
+  query.Bind(assignment.upload_bits);
 }
 
 void BindReceived(const UpdateRow& update, Query& query) {
   BindPayload(update.payload, query);
   query.Bind(update.spool_file).Bind(update.examples).Bind(update.train_loss).Bind(DurationColumn(update.train_time));
+  query.Bind(DurationColumn(update.coding.time));
+  BindOptional(update.coding.distortion, query);
+  BindOptional(update.coding.weighted_distortion, query);
+  BindOptional(update.coding.unsent_norm, query);
 }
 
 absl::StatusOr<UpdateRow> ReadAssignment(const Query& query) {
@@ -154,6 +169,7 @@ absl::StatusOr<UpdateRow> ReadAssignment(const Query& query) {
   row.assignment.version = columns.U64();
   row.assignment.state = columns.Number(AssignmentState::kDiscarded);
   row.assignment.reason = columns.Text();
+  row.assignment.upload_bits = columns.U64();
   row.payload = columns.Payload();
   row.spool_file = columns.Text();
   row.examples = columns.U64();
@@ -161,6 +177,10 @@ absl::StatusOr<UpdateRow> ReadAssignment(const Query& query) {
   const double train_loss = columns.Real();
   row.train_loss = received ? train_loss : 0;
   row.train_time = columns.Duration();
+  row.coding.time = columns.Duration();
+  row.coding.distortion = columns.OptionalReal();
+  row.coding.weighted_distortion = columns.OptionalReal();
+  row.coding.unsent_norm = columns.OptionalReal();
   return columns.Finish("assignments", row);
 }
 

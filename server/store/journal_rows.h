@@ -12,10 +12,11 @@ namespace thinwire {
 constexpr char kRunColumns[] = "name, seed, state, reason, model_spec, plan, started_at, exported_path";
 constexpr char kRoundColumns[] =
     "round, base_version, state, fixed_point, time_left, started_at, duration, version, invited, training, folding, "
-    "folded, failed, dropped, discarded, train_loss, traffic, reason";
+    "folded, failed, dropped, discarded, train_loss, traffic, uploads, reason";
 constexpr char kAssignmentColumns[] =
-    "id, client, kind, round, version, state, reason, payload_id, payload_size, manifest_size, spool_file, examples, "
-    "train_loss, train_time";
+    "id, client, kind, round, version, state, reason, upload_bits, payload_id, payload_size, manifest_size, "
+    "spool_file, "
+    "examples, train_loss, train_time, encode_time, distortion, weighted_distortion, unsent_norm";
 constexpr char kVersionColumns[] =
     "version, round, weights_file, state_file, downlink_file, payload_id, payload_size, manifest_size, weights_sha256, "
     "state_sha256, fp32_downlink_size";
@@ -26,7 +27,7 @@ void BindRun(const RunRow& run, Query& query);
 absl::StatusOr<RunRow> ReadRun(const Query& query);
 void BindRound(const RoundRow& round, Query& query);
 absl::StatusOr<RoundRow> ReadRound(const Query& query);
-// The first seven columns; the others are of the received update.
+// The first eight columns; the others are of the received update.
 void BindAssignment(const AssignmentRecord& assignment, Query& query);
 void BindReceived(const UpdateRow& update, Query& query);
 absl::StatusOr<UpdateRow> ReadAssignment(const Query& query);

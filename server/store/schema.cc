@@ -102,6 +102,16 @@ CREATE TABLE bases (
 ) STRICT;
 )sql";
 
+// What uploads were granted, and how their clients coded them.
+constexpr char kGrants[] = R"sql(
+ALTER TABLE assignments ADD COLUMN upload_bits INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE assignments ADD COLUMN encode_time INTEGER;
+ALTER TABLE assignments ADD COLUMN distortion REAL;
+ALTER TABLE assignments ADD COLUMN weighted_distortion REAL;
+ALTER TABLE assignments ADD COLUMN unsent_norm REAL;
+ALTER TABLE rounds ADD COLUMN uploads BLOB NOT NULL DEFAULT x'';
+)sql";
+
 absl::Status CheckOwner(Database& db, int64_t schema) {
   TW_ASSIGN_OR_RETURN(const int64_t owner, db.QueryInt("PRAGMA application_id"));
   TW_ASSIGN_OR_RETURN(const int64_t tables, db.QueryInt("SELECT count(*) FROM sqlite_schema"));
@@ -123,7 +133,7 @@ absl::Status Step(Database& db, const std::string& sql, size_t schema) {
 }  // namespace
 
 const std::vector<std::string>& JournalMigrations() {
-  static const auto* const steps = new std::vector<std::string>{kFirstSchema, kStateHashAndIndexes, kBases};
+  static const auto* const steps = new std::vector<std::string>{kFirstSchema, kStateHashAndIndexes, kBases, kGrants};
   return *steps;
 }
 

@@ -39,6 +39,27 @@ TEST_F(BudgetsTest, UploadsKeepWithinTheirBudget) {
   EXPECT_GE(status.trainer_traffic().up().payload_bytes(), 3 * kRounds * (budget - 100) + 4 * kParameters);
 }
 
+TEST_F(BudgetsTest, EachClientsBudgetIsWhatItsOwnLinkCarries) {
+  constexpr char kMeasured[] = R"(plan { explicit { downlink { value { fp32 {} } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA
+             update { link { bits_per_second: 1000000 time { nanos: 12500000 } measured: true } rdu {} } } } }
+)";
+  ASSERT_THAT(cluster_.StartServer(Config(kRounds, 2, kMeasured)), IsOk());
+  const std::string parameters = absl::StrCat("--echo-parameters=", kParameters);
+  ASSERT_THAT(cluster_.StartClient("slow", {"--task=echo", parameters, "--uplink=1Mbit"}), IsOk());
+  ASSERT_THAT(cluster_.StartClient("fast", {"--task=echo", parameters, "--uplink=8Mbit"}), IsOk());
+  ASSERT_THAT(cluster_.AwaitEnd(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const std::vector<v1::RoundSummary> rounds, cluster_.Rounds());
+  ASSERT_EQ(rounds.size(), kRounds);
+  for (const v1::RoundSummary& round : rounds) {
+    // In the first round too: a client that paces itself says so.
+    EXPECT_LE(round.uploads().granted_bits(), 112'500u);
+    EXPECT_LE(round.uploads().payload_bits(), round.uploads().granted_bits());
+    EXPECT_TRUE(round.uploads().has_distortion());
+  }
+  EXPECT_EQ(rounds[0].uploads().granted_bits(), 112'500u);
+}
+
 TEST_F(BudgetsTest, AModelThatTheBudgetHoldsNoUpdateOfIsRefusedWithTheSmallestThatDoes) {
   constexpr char kSign[] = R"(plan { explicit { downlink { value { fp32 {} } }
     uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits_per_parameter: 0.5 sign {} } } } }

@@ -26,6 +26,7 @@ class ScriptedControl : public v1::Control::Service {
  public:
   std::vector<v1::Status> statuses;  // GetStatus gives the first, WatchStatus all
   uint32_t rounds = 0;               // numbered from 1
+  v1::RoundSummary summary;          // of each, but for the number
   std::set<std::string> clients;
   std::string model;       // what ExportModel sends
   uint64_t announced = 0;  // its size in the header; 0: the true one
@@ -48,7 +49,8 @@ class ScriptedControl : public v1::Control::Service {
   grpc::Status ListRounds(grpc::ServerContext*, const v1::ListRoundsRequest* in, v1::ListRoundsResponse* out) override {
     for (uint32_t round = std::max(1u, in->first_round()); round <= rounds; ++round) {
       if (out->rounds_size() == static_cast<int>(in->max_rounds())) break;
-      out->add_rounds()->set_round(round);
+      *out->add_rounds() = summary;
+      out->mutable_rounds()->rbegin()->set_round(round);
     }
     return failure;
   }
@@ -194,6 +196,27 @@ TEST_F(VerbsTest, RoundsAreFetchedPageByPage) {
   ASSERT_TRUE(json.contains("rounds"));
   ASSERT_EQ(json["rounds"].size(), 2345u);
   EXPECT_EQ(json["rounds"][2344].value("round", 0), 2345);
+}
+
+TEST_F(VerbsTest, UploadsShowWhatUpdatesTookAndWhatCameOfIt) {
+  control.rounds = 2;
+  v1::UploadSummary* const uploads = control.summary.mutable_uploads();
+  uploads->set_updates(10);
+  uploads->set_payload_bits(199'000);
+  uploads->set_granted_bits(200'000);
+  uploads->set_bits_per_parameter(0.0497);
+  uploads->set_distortion(0.1543);
+  uploads->set_accuracy_per_megabit(0.25);
+  uploads->mutable_encode_time()->set_seconds(2);
+  control.summary.set_accuracy(0.75);
+  EXPECT_EQ(Run(RunUploads), CliExit::kOk);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 3) << out;
+  EXPECT_THAT(out, AllOf(HasSubstr("199000"), HasSubstr("0.049700"), HasSubstr("99.50%"), HasSubstr("0.1543"),
+                         HasSubstr("2.000"), HasSubstr("0.7500"), HasSubstr("0.25")));
+  // A round that published nothing has none.
+  control.summary.clear_uploads();
+  EXPECT_EQ(Run(RunUploads), CliExit::kOk);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 1) << out;
 }
 
 TEST_F(VerbsTest, ExportWritesTheModelWholeAndSaysWhichVersion) {

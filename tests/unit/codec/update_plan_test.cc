@@ -25,11 +25,23 @@ TEST(UpdatePlanTest, EveryMethodIsReadWithItsOwnParts) {
   EXPECT_EQ(UpdatePlan::Parse("eden:bits=1,unbiased,twice")->MethodName(), "eden unbiased twice");
 }
 
+TEST(UpdatePlanTest, ABudgetMayBeWhatALinkCarriesInATime) {
+  ASSERT_OK_AND_ASSIGN(const UpdatePlan plan, UpdatePlan::Parse("rdu:link=64kbit,within=1m30s"));
+  EXPECT_EQ(plan.BudgetBits(10), 64'000u * 90);
+  EXPECT_EQ(plan.Name(), "rdu, 64 kbit/s for 90 s");
+  EXPECT_FALSE(plan.measures_links());
+  ASSERT_OK_AND_ASSIGN(const UpdatePlan measured, UpdatePlan::Parse("sign:within=500ms,measured,link=1Mbit"));
+  EXPECT_EQ(measured.BudgetBits(10), 500'000u);
+  EXPECT_EQ(measured.Name(), "sign, 1 Mbit/s for 0.5 s or as measured");
+  EXPECT_TRUE(measured.measures_links());
+}
+
 TEST(UpdatePlanTest, WhatIsNoPartOfAMethodIsNamedWithWhatIs) {
   for (const char* text :
        {"rdu:bits=0.05,r=4", "sign:bits=1,fast", "tinyscript:bits=1,r=2,m=1", "qsgd:bits=1,twice", "m22:bits=1,r=x",
         "rdu:bits=0.05,fast=1", "rdu:", "rdu:total=-3", "topk-float:bits=1,format=fp8",
-        "topk-float:bits=1,format=s1e5m2:none", "eden:bits=1,bucket=5", "rdu:bits=0.05,"}) {
+        "topk-float:bits=1,format=s1e5m2:none", "eden:bits=1,bucket=5", "rdu:bits=0.05,", "rdu:link=64",
+        "rdu:link=64kbit,within=30", "rdu:link=64kbit,within=3s,measured=1"}) {
     EXPECT_THAT(UpdatePlan::Parse(text), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is no part of")))
         << text;
   }
@@ -41,7 +53,12 @@ TEST(UpdatePlanTest, WhatIsNoPartOfAMethodIsNamedWithWhatIs) {
 
 TEST(UpdatePlanTest, ValuesOutOfRangeNameTheLimit) {
   const std::pair<const char*, const char*> cases[] = {{"rdu:fast", "needs a budget"},
-                                                       {"rdu:bits=1,total=9000", "and not both"},
+                                                       {"rdu:bits=1,total=9000", "one of them"},
+                                                       {"rdu:bits=1,link=64kbit,within=3s", "one of them"},
+                                                       {"rdu:link=64kbit", "time for an upload is 0 s"},
+                                                       {"rdu:link=64kbit,within=-3s", "time for an upload is -3 s"},
+                                                       {"rdu:link=64kbit,within=inf", "at most 2.592e+06"},
+                                                       {"rdu:within=3s,measured", "rate is 0 bits a second"},
                                                        {"rdu:bits=0", "needs a budget"},
                                                        {"rdu:bits=-1", "must be above 0"},
                                                        {"rdu:bits=nan", "must be above 0"},

@@ -13,7 +13,8 @@ RunReport Example() {
   RunReport report;
   report.options.clients = 2;
   report.state = "COMPLETED";
-  report.rounds = {{1, "PUBLISHED", 2.5, 1.25, 0.75, 0.5, 100, 90}, {2, "FAILED", 3, 0, {}, {}, 100, 0}};
+  report.rounds = {{1, "PUBLISHED", 2.5, 1.25, 0.75, 0.5, 100, 90, {}}, {2, "FAILED", 3, 0, {}, {}, 100, 0, {}}};
+  report.rounds[0].uploads = {2, 1980, 2000, 0.25, 0.5, 0.125, 0.2, {}, {}, 12.5};
   report.accuracy = 0.8125;
   report.trainers = {{11'000'000, 11'100'000, 11'220'000, 32'000'000}, {5'500'000, 5'600'000, 5'610'000, 16'000'000}};
   report.evaluator = {{1'000'000, 1'010'000, 1'020'000, 3'000'000}, {0, 500, 700, 0}};
@@ -41,6 +42,7 @@ TEST(RunReportTest, TheTableShowsRoundsBytesAndWhatToDoNext) {
             "  payload / FP32                   34.38 %         34.38 %\n"
             "  wire above payload                2.00 %          2.00 %\n"
             "evaluator's download: payload 1.000 MB, on the wire 1.020 MB\n"
+            "uploads: 2 updates, 0.25 bits a parameter, 99.00 % of the budget, relative squared error 0.2\n"
             "\n"
             "peak memory  server 30 MB and 4.5 CPU s, largest client 280 MB, all clients 99.0 CPU s\n"
             "model        /runs/demo/state/model.safetensors\n"

@@ -83,6 +83,65 @@ TEST_F(BudgetTest, WhatIsOverTheBudgetIsRefusedBeforeItIsRead) {
   EXPECT_EQ(exported.floats[2][0], 1);
 }
 
+TEST_F(BudgetTest, EachClientIsGrantedWhatItsLinkCarriesAndHeldToItAcrossARestart) {
+  const std::string config = R"(plan { explicit { downlink { value { fp32 {} } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA
+             update { link { bits_per_second: 20000 time { seconds: 2 } measured: true } rdu {} } } } }
+    round { clients: 2 min_updates: 1 })";
+  Start(config);
+  v1::Assignment slow_work, fast_work;
+  {
+    TestClient slow = Client("slow"), fast = Client("fast");
+    slow.uplink_bits_per_second = 5000;
+    ASSERT_THAT(slow.Join(), IsOk());
+    ASSERT_THAT(fast.Join(), IsOk());
+    AwaitBoth(&slow, &fast, &slow_work, &fast_work);
+  }
+  EXPECT_EQ(slow_work.upload_bits(), 10'000u);
+  EXPECT_EQ(fast_work.upload_bits(), 40'000u);  // nothing is known of it
+  Stop();
+
+  Start(config);
+  TestClient slow = Client("slow"), fast = Client("fast");
+  slow.uplink_bits_per_second = 1;
+  ASSERT_THAT(slow.Join(), IsOk());
+  ASSERT_THAT(fast.Join(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment same, slow.AwaitWork());
+  EXPECT_EQ(same.assignment_id(), slow_work.assignment_id());
+  EXPECT_EQ(same.upload_bits(), 10'000u);
+  const ModelSpec spec = ReducedUpdateSpec(BudgetPlan(DefaultRdu()), SmallModel());
+  const PayloadBytes large = Coded(CodecId::kRdu, Code("rdu:bits=1", *UpdateRoom(spec, 40'000)), fast_work);
+  v1::UploadHeader header = fast.Header(fast_work, large.ref);
+  header.mutable_coding()->set_distortion(0.25);
+  header.mutable_coding()->mutable_time()->set_seconds(3);
+  ASSERT_THAT(fast.Upload(header, large.bytes, large.bytes.size()), IsOk());
+  EXPECT_THAT(slow.Upload(same, large),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at most 1250 in this assignment")));
+  WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
+  const v1::UploadSummary uploads = ListRounds().rounds(0).uploads();
+  EXPECT_EQ(uploads.updates(), 1u);
+  EXPECT_EQ(uploads.payload_bits(), large.ref.bits());
+  EXPECT_EQ(uploads.granted_bits(), 40'000u);
+  EXPECT_NEAR(uploads.bits_per_parameter(), static_cast<double>(uploads.payload_bits()) / 70'003, 1e-9);
+  EXPECT_EQ(uploads.distortion(), 0.25);
+  EXPECT_EQ(uploads.encode_time().seconds(), 3);
+  EXPECT_FALSE(uploads.has_weighted_distortion());
+  EXPECT_THAT(HttpGet("/metrics"), AllOf(HasSubstr("thinwire_update_granted_bytes_total 5000"),
+                                         HasSubstr("thinwire_update_distortion 0.25")));
+}
+
+TEST_F(BudgetTest, AReportOfCodingThatIsNoNumberIsRefused) {
+  Start(kPlan);
+  TestClient a = Client("a");
+  ASSERT_THAT(a.Join(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment work, a.AwaitWork());
+  const PayloadBytes payload = Coded(CodecId::kRdu, Code("rdu:bits=1", 1000), work);
+  v1::UploadHeader header = a.Header(work, payload.ref);
+  header.mutable_coding()->set_unsent_norm(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_THAT(a.Upload(header, payload.bytes, payload.bytes.size()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("coding.unsent_norm is nan")));
+}
+
 TEST_F(BudgetTest, HostileStringsFailTheUpdateAndTheRunGoesOn) {
   Start(absl::StrCat(kPlan, "round { clients: 1 }"));
   const std::string eden = Code("eden:bits=1", 4000);

@@ -54,6 +54,7 @@ absl::StatusOr<v1::JoinResponse> TestClient::JoinAsEvaluator() {
 absl::StatusOr<v1::AwaitAssignmentResponse> TestClient::Await() {
   v1::AwaitAssignmentRequest request;
   request.set_client_id(id_);
+  request.set_uplink_bits_per_second(uplink_bits_per_second);
   return Call(stub(), &v1::Federation::Stub::AwaitAssignment, request);
 }
 

@@ -57,6 +57,8 @@ class TestClient {
   absl::Status Heartbeat();
   absl::Status Leave();
 
+  uint64_t uplink_bits_per_second = 0;  // that Await says of its link
+
   const std::string& id() const { return id_; }
   v1::Federation::Stub* stub() { return stub_.get(); }
 

@@ -101,6 +101,70 @@ TEST_F(CodedSessionTest, EveryCodecKeepsWithinItsBudgetAndSendsMostOfTheUpdate) 
   EXPECT_FALSE(FileExists(state->error_directory()));
 }
 
+TEST_F(CodedSessionTest, TheGrantOfAnAssignmentCountsAndTheServerIsToldWhatWasLost) {
+  Use("m22:total=4000,r=3,m=2", 0);
+  Assignment granted = MakeAssignment("a1");
+  granted.upload_bits = 9000;
+  api.answers.push_back(granted);
+  Offer({"a2"});
+  ASSERT_EQ(RunSession().delivered, 2u);
+  EXPECT_LE(Bits("a1"), 9000u);
+  EXPECT_GT(Bits("a1"), 8000u);
+  EXPECT_LE(Bits("a2"), 4000u);
+  for (const std::string id : {"a1", "a2"}) {
+    const std::vector<float> sent = Sent(id);
+    double error = 0, all = 0, weighted_error = 0, weighted_all = 0;
+    for (size_t i = 0; i < sent.size(); ++i) {
+      const double u = trainer.step_of(i < kBlockValues + 100 ? i : i - kBlockValues - 100);
+      const double squared = (u - sent[i]) * (u - sent[i]);
+      error += squared;
+      all += u * u;
+      weighted_error += u * u * squared;
+      weighted_all += u * u * u * u;
+    }
+    const CodingReport& report = api.upload_headers[id].coding;
+    EXPECT_NEAR(report.distortion.value(), error / all, 1e-5);
+    EXPECT_NEAR(report.weighted_distortion.value(), weighted_error / weighted_all, 1e-5);
+    EXPECT_EQ(report.unsent_norm, std::nullopt);
+  }
+  EXPECT_LT(*api.upload_headers["a1"].coding.distortion, *api.upload_headers["a2"].coding.distortion);
+}
+
+TEST_F(CodedSessionTest, WithErrorFeedbackTheServerIsToldHowMuchIsUnsent) {
+  Use("rdu:bits=0.2", 1);
+  Offer({"a1"});
+  ASSERT_EQ(RunSession().delivered, 1u);
+  const CodingReport& report = api.upload_headers["a1"].coding;
+  double all = 0;
+  for (size_t i = 0; i < size(); ++i) {
+    const double u = trainer.step_of(i < kBlockValues + 100 ? i : i - kBlockValues - 100);
+    all += u * u;
+  }
+  EXPECT_NEAR(report.unsent_norm.value(), std::sqrt(report.distortion.value() * all), 1e-3);
+  EXPECT_EQ(report.weighted_distortion, std::nullopt);
+}
+
+TEST_F(CodedSessionTest, AClientSaysWhatItsLinkCarried) {
+  Use("rdu:total=8000", 0);
+  api.on_call = [this](const std::string& call) {
+    if (call == "Upload") clock.Advance(absl::Seconds(2));
+  };
+  Offer({"a1", "a2"});
+  options.uplink_bits_per_second = 0;
+  RunSession();
+  ASSERT_EQ(api.uplinks.size(), 3u);
+  EXPECT_EQ(api.uplinks[0], 0u);
+  EXPECT_NEAR(static_cast<double>(api.uplinks[1]), static_cast<double>(Bits("a1")) / 2, 1);
+  // One that paces itself knows before its first upload, and says no more than it keeps to.
+  api.uplinks.clear();
+  options.uplink_bits_per_second = 1000;
+  OpenState();
+  Offer({"b1"});
+  RunSession();
+  EXPECT_EQ(api.uplinks[0], 1000u);
+  EXPECT_LE(api.uplinks[1], 1000u);
+}
+
 // Over rounds: what was sent and what is still kept add up to all updates.
 TEST_F(CodedSessionTest, WhatWasSentAndWhatIsKeptAreTheSumOfAllUpdates) {
   constexpr int kRounds = 3;

@@ -44,6 +44,7 @@ class FakeFederation : public FederationApi {
   std::vector<JoinRequest> joins;
   std::vector<std::optional<HeldBasis>> bases;  // as each AwaitAssignment said
   std::vector<std::optional<Digest>> models;
+  std::vector<uint64_t> uplinks;
   std::map<std::string, EvaluateResult> evaluations;
   std::map<std::string, std::string> failures;
   std::vector<std::string> activities;
@@ -60,6 +61,7 @@ class FakeFederation : public FederationApi {
   absl::StatusOr<AwaitReply> AwaitAssignment(const Holdings& holdings) override {
     bases.push_back(holdings.basis);
     models.push_back(holdings.model);
+    uplinks.push_back(holdings.uplink_bits_per_second);
     if (auto error = Enter("AwaitAssignment")) return *error;
     MutexLock lock(mutex_);
     if (answers.empty()) return AwaitReply(RunEnded{"COMPLETED", ""});

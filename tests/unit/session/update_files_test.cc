@@ -21,6 +21,9 @@ class UpdateFilesTest : public SessionFixture {
     update.examples = 12345678901234ull;
     update.train_loss = 0.1;
     update.train_time = absl::Microseconds(1234567);
+    update.coding.time = absl::Microseconds(7654321);
+    update.coding.distortion = 0.1;
+    update.coding.unsent_norm = 1e-30;
   }
   void Encode() {
     ModelStateSource source(model);
@@ -45,6 +48,10 @@ TEST_F(UpdateFilesTest, ASavedUpdateIsLoadedAsItWas) {
   EXPECT_EQ(loaded->examples, update.examples);
   EXPECT_EQ(loaded->train_loss, update.train_loss);
   EXPECT_EQ(loaded->train_time, update.train_time);
+  EXPECT_EQ(loaded->coding.time, update.coding.time);
+  EXPECT_EQ(loaded->coding.distortion, 0.1);
+  EXPECT_EQ(loaded->coding.weighted_distortion, std::nullopt);
+  EXPECT_EQ(loaded->coding.unsent_norm, 1e-30);
 }
 
 TEST_F(UpdateFilesTest, NothingIsLoadedUnlessEverythingAgrees) {

@@ -13,12 +13,6 @@
 namespace thinwire {
 namespace {
 
-TEST(ParseLinkRateTest, UnitsAreDecimalBits) {
-  EXPECT_EQ(ParseLinkRate("128kbit").value(), 128'000u);
-  EXPECT_EQ(ParseLinkRate("1.5Mbit").value(), 1'500'000u);
-  EXPECT_EQ(ParseLinkRate("2Gbit").value(), 2'000'000'000u);
-}
-
 // Bytes that were let go, and when.
 using Record = std::vector<std::pair<Monotonic, uint64_t>>;
 

@@ -243,6 +243,28 @@ TEST_F(JournalTest, AssignmentsComeBackInTheOrderOfReceipt) {
   EXPECT_EQ(rows[2].train_loss, 0);
 }
 
+TEST_F(JournalTest, GrantsAndWhatClientsSayOfTheirCodingAreKept) {
+  AssignmentRecord granted = Assignment("a");
+  granted.upload_bits = ~uint64_t{0};
+  ASSERT_THAT(journal_->PutAssignments({granted, Assignment("b")}), IsOk());
+  UpdateRow update = Update("a");
+  update.coding.time = absl::Milliseconds(40);
+  update.coding.distortion = 0.125;
+  update.coding.unsent_norm = 3.5;
+  ASSERT_THAT(journal_->ReceiveUpdate(update), IsOk());
+  ASSERT_THAT(journal_->ReceiveUpdate(Update("b")), IsOk());
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const std::vector<UpdateRow> rows, journal_->AssignmentsOf(1));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].assignment.upload_bits, ~uint64_t{0});
+  EXPECT_EQ(rows[0].coding.time, absl::Milliseconds(40));
+  EXPECT_EQ(rows[0].coding.distortion, 0.125);
+  EXPECT_EQ(rows[0].coding.weighted_distortion, std::nullopt);
+  EXPECT_EQ(rows[0].coding.unsent_norm, 3.5);
+  EXPECT_EQ(rows[1].assignment.upload_bits, 0u);
+  EXPECT_EQ(rows[1].coding.distortion, std::nullopt);
+}
+
 TEST_F(JournalTest, WorkOutsideRoundsIsFoundUntilItEnds) {
   ASSERT_THAT(journal_->PutAssignments({Assignment("t"), Assignment("e", 0, WorkKind::kEvaluate),
                                         Assignment("i", 0, WorkKind::kInitialize)}),
@@ -403,6 +425,9 @@ TEST_F(JournalTest, AJournalOfSchema1IsMigratedWithAllItHolds) {
   ASSERT_EQ(updates.size(), 1u);
   EXPECT_EQ(updates[0].assignment.state, AssignmentState::kReceived);
   EXPECT_EQ(updates[0].examples, 60u);
+  EXPECT_EQ(updates[0].assignment.upload_bits, 0u);
+  EXPECT_EQ(updates[0].coding.distortion, std::nullopt);
+  EXPECT_EQ(rounds[0].uploads, "");
 }
 
 TEST_F(JournalTest, AJournalOfANewerProgramIsRefused) {

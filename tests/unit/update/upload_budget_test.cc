@@ -130,6 +130,22 @@ TEST(UploadBudgetTest, WithoutABudgetUploadsAreAsLargeAsTheirCodecMakesThem) {
   EXPECT_EQ(*MaxUploadSize(plan, ReducedUpdateSpec(plan, model)), 5249u * 2 / 8);
 }
 
+TEST(UploadBudgetTest, WhereLinksAreMeasuredEachIsGrantedWhatItsOwnCarries) {
+  const ModelSpec model = SmallNet();
+  const uint64_t values = model.count(TensorRole::kTrainable);
+  const ExchangePlan plan = PlanOf("rdu:link=10kbit,within=2s,measured");
+  EXPECT_EQ(GrantedBits(plan, model, 0), 20'000u);
+  EXPECT_EQ(GrantedBits(plan, model, 4'000), 8'000u);
+  EXPECT_EQ(GrantedBits(plan, model, 1), LeastUploadBits(plan, model));
+  EXPECT_EQ(GrantedBits(plan, model, ~uint64_t{0}), 32 * values);
+  EXPECT_EQ(GrantedBits(PlanOf("rdu:link=10kbit,within=2s"), model, 4'000), 20'000u);
+  EXPECT_EQ(GrantedBits(PlanOf("rdu:bits=1"), model, 4'000), values);
+  // Nobody knows what the fastest link will carry: uploads may be as large as they get.
+  const ModelSpec spec = ReducedUpdateSpec(plan, model);
+  EXPECT_GT(*MaxUploadSize(plan, spec), 4 * values);
+  EXPECT_EQ(*MaxUploadSize(PlanOf("rdu:link=10kbit,within=2s"), spec), 2500u);
+}
+
 TEST(UploadBudgetTest, InASubspaceTheParametersAreTheCoordinatesThatAClientSends) {
   const ModelSpec model = SmallNet();
   ExchangePlan plan = PlanOf("rdu:bits=4");
