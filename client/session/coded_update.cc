@@ -6,8 +6,8 @@
 
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
-#include "common/sketch/reduced_source.h"
 #include "common/sketch/update_specs.h"
+#include "common/update/buffer_differences.h"
 #include "common/update/update_coder.h"
 #include "common/update/upload_budget.h"
 
@@ -70,14 +70,15 @@ absl::StatusOr<CodedUpdate> EncodeCodedUpdate(const ExchangePlan& plan, const Mo
   const ModelSpec spec = ReducedUpdateSpec(plan, model);
   const UpdateLayout layout(model);
   const std::optional<uint64_t> room = UpdateRoom(spec, request.most_bits);
+  TW_ASSIGN_OR_RETURN(BufferDifferences buffers,
+                      BufferDifferences::Create(model, *request.base_buffers, *request.trained));
   CodedUpdate coded;
   TW_ASSIGN_OR_RETURN(coded.unsent, AllOf(update));
   TW_ASSIGN_OR_RETURN(const std::string bytes, CodeUpdate(*plan.update, layout, coded.unsent, room.value_or(0),
                                                           DeriveKey({request.seed, KeyWord("coded update")})));
   EncodeOptions options{Representation::kDelta, plan.uplink, request.base_id};
   options.update = &bytes;
-  ReducedSource source({}, model, *request.trained);
-  TW_ASSIGN_OR_RETURN(coded.payload, EncodePayload(spec, options, source, path));
+  TW_ASSIGN_OR_RETURN(coded.payload, EncodePayload(spec, options, buffers, path));
   TW_ASSIGN_OR_RETURN(coded.report, SubtractSent(*plan.update, bytes, layout, &coded.unsent));
   return coded;
 }

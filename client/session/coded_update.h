@@ -25,13 +25,15 @@ struct CodedUpdateRequest {
   uint64_t most_bits = 0;          // that the payload may have
   Digest base_id;                  // names R
   uint64_t seed = 0;               // the assignment's: decides random rounding
-  BlockSource* trained = nullptr;  // has the buffers
+  // Where the buffers of R and of what was trained are, by the tensors of the model that the update is of.
+  BlockSource* base_buffers = nullptr;
+  BlockSource* trained = nullptr;
 };
 
 // Writes the update that `plan` asks for to `path` (not synced): never more bits than allowed. `model` is what the
-// update is of (CodedModel).
-// INVALID_ARGUMENT, naming the tensor, for NaN or infinity, and for a budget that holds no update of this model.
-// Memory: the update, 4 bytes a value, and what CodeUpdate takes.
+// update is of (CodedModel); buffers travel as BufferDifferences.
+// INVALID_ARGUMENT, naming the tensor, for NaN or infinity, in buffers too, and for a budget that holds no update of
+// this model. Memory: the update, 4 bytes a value, and what CodeUpdate takes; before that the buffers, twice.
 absl::StatusOr<CodedUpdate> EncodeCodedUpdate(const ExchangePlan& plan, const ModelSpec& model, UpdateVector* update,
                                               const CodedUpdateRequest& request, const std::string& path);
 

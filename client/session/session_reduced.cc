@@ -56,7 +56,9 @@ uint64_t ClientSession::BudgetOf(const Assignment& assignment, const ModelSpec& 
 absl::StatusOr<PayloadRef> ClientSession::EncodeCoded(const Assignment& assignment, UpdateVector* update,
                                                       BlockSource& trained, const std::string& path,
                                                       CodingReport* report) {
-  const CodedUpdateRequest request{BudgetOf(assignment, *spec_), model_.base().ref().id, assignment.seed, &trained};
+  PayloadSource buffers(model_.base(), SegmentCheck::kFrameOnly);
+  const CodedUpdateRequest request{BudgetOf(assignment, *spec_), model_.base().ref().id, assignment.seed, &buffers,
+                                   &trained};
   TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, *spec_, update, request, path));
   *report = coded.report;
   if (run_.plan.error_decay <= 0) return coded.payload;

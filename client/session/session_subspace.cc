@@ -48,7 +48,9 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeCoordinates(const Assignment& as
   if (run_.plan.update.has_value()) {
     const std::optional<BasisFile> no_error;
     UpdateVector update(spec, &delta, no_error, /*decay=*/0);
-    const CodedUpdateRequest request{BudgetOf(assignment, spec), assignment.subspace->base_id, assignment.seed, &delta};
+    CoordinatesDelta base(start, start, BufferTensors(*spec_), subspace_.start());
+    const CodedUpdateRequest request{BudgetOf(assignment, spec), assignment.subspace->base_id, assignment.seed, &base,
+                                     &delta};
     TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, spec, &update, request, path));
     *report = coded.report;
     return coded.payload;

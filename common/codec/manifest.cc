@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/bytes.h"
 #include "common/base/status_macros.h"
+#include "common/codec/buffer_frame.h"
 #include "common/codec/float_blocks_codec.h"
 #include "common/codec/frame.h"
 #include "common/codec/payload.h"
@@ -97,7 +98,7 @@ absl::Status CheckSegmentSize(const TensorSpec& tensor, const Segment& segment) 
   } else if (const std::optional<uint64_t> dimension = EntriesDimension(tensor); dimension.has_value()) {
     const CodecSpec widest = CodecSpec::Sparse(CodecSpec::Float(8, 23, ScaleRule::kAbsMax));
     high = static_cast<uint32_t>(MaxSparseFrameSize(widest, segment.count, *dimension));
-  } else if (tensor.role == TensorRole::kBuffer) {
+  } else if (tensor.role == TensorRole::kBuffer && !IsBufferDifferences(tensor)) {
     low = high = static_cast<uint32_t>(kFrameHeaderSize) + 4 * segment.count;
   }
   if (segment.size >= low && segment.size <= high) return absl::OkStatus();

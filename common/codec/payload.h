@@ -3,7 +3,7 @@
 // segment; byte offsets for resuming run over manifest and segments together. docs/wire_format.md is normative.
 //
 // Trainable and frozen tensors go through the plan's codec (all of them, or only matrices: CodecOf); float buffers are
-// FP32 and integer buffers int64, always.
+// FP32 and integer buffers int64, but for those of an update that is coded whole (buffer_frame.h).
 // Segments stand in the ModelSpec's order, blocks ascending, each exactly once. An update that is coded whole has as
 // many of its tensor (update_frame.h) as its string needs.
 #ifndef THINWIRE_COMMON_CODEC_PAYLOAD_H_

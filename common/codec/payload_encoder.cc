@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/codec/buffer_frame.h"
 #include "common/codec/payload.h"
 #include "common/codec/payload_layout.h"
 #include "common/codec/update_frame.h"
@@ -152,15 +153,17 @@ absl::Status NameTensor(const TensorSpec& tensor, const absl::Status& status) {
 absl::Status EncodeTensors(const ModelSpec& spec, const EncodeOptions& options, BlockSource& source,
                            SegmentWriter* out) {
   const bool sparse = options.codec.id == CodecId::kSparse, update = IsUpdateCodec(options.codec.id);
-  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec,
-                      MakeCodec(sparse || update ? CodecSpec::Fp32() : options.codec));
+  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec, MakeCodec(update   ? BufferCodec()
+                                                                    : sparse ? CodecSpec::Fp32()
+                                                                             : options.codec));
   TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> exact, MakeCodec(CodecSpec::Fp32()));
   TensorEncoder encoder(spec, &source, out);
   for (uint32_t i = 0; i < spec.tensors().size(); ++i) {
     const TensorSpec& tensor = spec.tensors()[i];
     if (!CarriesTensor(options.representation, tensor)) continue;
     const bool integers = tensor.dtype == DataType::kInt64;
-    const bool coded = CodecOf(options.codec, tensor) == options.codec;
+    const CodecSpec own = CodecOf(options.codec, tensor);
+    const bool coded = own == options.codec;
     if (coded && sparse) {
       TW_RETURN_IF_ERROR(NameTensor(tensor, encoder.EncodeEntries(i, options.codec, *options.entries)));
       continue;
@@ -169,9 +172,9 @@ absl::Status EncodeTensors(const ModelSpec& spec, const EncodeOptions& options, 
       TW_RETURN_IF_ERROR(NameTensor(tensor, encoder.EncodeUpdate(i, options.codec, *options.update)));
       continue;
     }
-    const absl::Status status = integers
-                                    ? encoder.EncodeInts(i)
-                                    : encoder.EncodeFloats(i, coded ? *codec : *exact, coded ? options.exact : nullptr);
+    const absl::Status status =
+        integers ? encoder.EncodeInts(i)
+                 : encoder.EncodeFloats(i, own == CodecSpec::Fp32() ? *exact : *codec, coded ? options.exact : nullptr);
     TW_RETURN_IF_ERROR(NameTensor(tensor, status));
   }
   return absl::OkStatus();

@@ -19,10 +19,11 @@ absl::StatusOr<uint64_t> SegmentSize(const TensorSpec& tensor, const CodecSpec& 
   if (const std::optional<uint64_t> values = UpdateTensorValues(tensor); values.has_value() && IsUpdateCodec(spec.id)) {
     return MaxUpdateStringSize(*values) + UpdatePieces(MaxUpdateStringSize(*values)) * kFrameHeaderSize;
   }
-  if (CodecOf(spec, tensor).id == CodecId::kFp32) return kFrameHeaderSize + uint64_t{4} * count;
-  if (spec.id == CodecId::kFloatBlocks) return kFrameHeaderSize + LayOutFloatBlocks(spec, count, 0).body_size;
-  if (spec.id == CodecId::kSparse) return MaxSparseFrameSize(spec, count, EntriesDimension(tensor).value_or(0));
-  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec, MakeCodec(spec));
+  const CodecSpec own = CodecOf(spec, tensor);
+  if (own.id == CodecId::kFp32) return kFrameHeaderSize + uint64_t{4} * count;
+  if (own.id == CodecId::kFloatBlocks) return kFrameHeaderSize + LayOutFloatBlocks(own, count, 0).body_size;
+  if (own.id == CodecId::kSparse) return MaxSparseFrameSize(own, count, EntriesDimension(tensor).value_or(0));
+  TW_ASSIGN_OR_RETURN(const std::unique_ptr<Codec> codec, MakeCodec(own));
   return codec->MaxFrameSize(count);
 }
 

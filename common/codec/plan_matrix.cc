@@ -13,8 +13,8 @@ Generated from the validator (`ExchangePlan::Validate`); a test compares this pa
 anew after a change: `THINWIRE_REWRITE=1 build/dev/tests/unit/codec/plan_matrix_test`.
 
 The downlink carries the full model. `delta` uploads the trained model minus R, the exact decoded downlink that the
-client started from; `model` uploads the trained model itself and the server subtracts R. Buffers always travel exactly
-(FP32 and int64) whatever the plan says. "Blocks" are those of online model compression (docs/omc.md).
+client started from; `model` uploads the trained model itself and the server subtracts R. Buffers travel exactly
+(FP32 and int64), but up under a budget of bits (docs/rdu.md). "Blocks" are those of online model compression (docs/omc.md).
 
 | downlink | uplink | uplink codec | verdict |
 | --- | --- | --- | --- |

@@ -7,7 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
+#include "common/codec/buffer_frame.h"
 #include "common/codec/payload.h"
+#include "common/codec/update_frame.h"
 
 namespace thinwire {
 namespace {
@@ -45,7 +47,9 @@ bool IsQuantizedMatrix(const TensorSpec& tensor) {
 }
 
 CodecSpec CodecOf(const CodecSpec& codec, const TensorSpec& tensor) {
-  if (tensor.role == TensorRole::kBuffer) return CodecSpec::Fp32();
+  if (tensor.role == TensorRole::kBuffer) {
+    return IsUpdateCodec(codec.id) && IsBufferDifferences(tensor) ? BufferCodec() : CodecSpec::Fp32();
+  }
   if (codec.id != CodecId::kFloatBlocks) return codec;
   const std::vector<std::string>& named = codec.blocks.fp32_tensors;
   const bool exact = (codec.blocks.weights_only && !IsQuantizedMatrix(tensor)) ||

@@ -31,7 +31,7 @@ inline uint32_t RowBlockSize(uint64_t values, uint64_t row_block) {
 bool IsQuantizedMatrix(const TensorSpec& tensor);
 
 // What `codec` makes of a float tensor: itself, or FP32 for buffers, for what "weights only" leaves out and for the
-// tensors named in fp32_tensors.
+// tensors named in fp32_tensors; BufferCodec for the buffers of an update that is coded whole (buffer_frame.h).
 CodecSpec CodecOf(const CodecSpec& codec, const TensorSpec& tensor);
 
 // INVALID_ARGUMENT if the codec names a tensor that the model does not have.

@@ -14,9 +14,11 @@ namespace thinwire {
 
 // `plan` of top-k, a sketch or a coded update that CheckFits the model: one trainable tensor, of entries
 // (EntriesTensor), of the table, "thinwire.sketch" [rows, columns], or of the update (UpdateTensorSpec), then the
-// model's buffers in their order. Positions count the values of the model's trainable tensors in its order.
+// model's buffers in their order; of a coded update at most two tensors of their differences (buffer_frame.h), none
+// where there are none. Positions count the values of the model's trainable tensors in its order.
 ModelSpec ReducedUpdateSpec(const ExchangePlan& plan, const ModelSpec& model);
-// By tensor of a ReducedUpdateSpec, the model's: of buffers, the same one. The first entry, 0, means nothing.
+// By tensor of a ReducedUpdateSpec, the model's: of buffers, the same one. The first entry, 0, means nothing. Not of a
+// coded update.
 std::vector<uint32_t> TensorsOfReducedUpdate(const ModelSpec& model);
 // Whether that is what clients send under `plan`.
 inline bool SendsReducedUpdates(const ExchangePlan& plan) {
@@ -29,7 +31,7 @@ ModelSpec ChangesSpec(const ModelSpec& model, uint64_t count);
 inline bool SendsChanges(const ExchangePlan& plan) {
   return SendsReducedUpdates(plan) && !plan.update.has_value() && plan.downlink == CodecSpec::Fp32();
 }
-// INVALID_ARGUMENT if it cannot be made: the model has a buffer of that name.
+// INVALID_ARGUMENT if it cannot be made: the model has a buffer of the first tensor's name.
 absl::Status CheckReducedUpdateFits(const ExchangePlan& plan, const ModelSpec& model);
 
 }  // namespace thinwire

@@ -1,5 +1,5 @@
-// A model's trainable values as one vector: tensors in the model's order, each in its own. Which position of the vector
-// lies where in the model, so that either can be walked block by block.
+// A model's values of one kind, mostly the trainable ones, as one vector: tensors in the model's order, each in its
+// own. Which position of the vector lies where in the model, so that either can be walked block by block.
 #ifndef THINWIRE_COMMON_SUBSPACE_TRAINABLE_VECTOR_H_
 #define THINWIRE_COMMON_SUBSPACE_TRAINABLE_VECTOR_H_
 
@@ -14,8 +14,8 @@
 
 namespace thinwire {
 
-// Immutable, thread-safe.
-class TrainableVector {
+// Tensors of one role and type. Immutable, thread-safe.
+class TensorVector {
  public:
   // Values [first, first + count) of tensor `tensor` (its index in the ModelSpec), `offset` values into a range.
   struct Piece {
@@ -25,21 +25,27 @@ class TrainableVector {
     uint64_t offset;
   };
 
-  explicit TrainableVector(const ModelSpec& model);
+  TensorVector(const ModelSpec& model, TensorRole role, DataType dtype);
 
-  // Values in all trainable tensors: D.
+  // Values in all of them.
   uint64_t size() const { return ends_.empty() ? 0 : ends_.back(); }
   // Values of a tensor that a Piece names.
   uint64_t size_of(uint32_t tensor) const;
   // Calls `visit` for the pieces of positions [first, first + count), in ascending order, until one fails.
   // INVALID_ARGUMENT if the range passes the end.
   absl::Status ForEachPiece(uint64_t first, uint64_t count, absl::FunctionRef<absl::Status(const Piece&)> visit) const;
-  // Reads positions [first, first + out.size()) from the model that `source` gives.
+  // Reads positions [first, first + out.size()) of float tensors from the model that `source` gives.
   absl::Status Read(BlockSource& source, uint64_t first, absl::Span<float> out) const;
 
  private:
-  std::vector<uint32_t> tensors_;  // trainable and not empty
+  std::vector<uint32_t> tensors_;  // those that are not empty
   std::vector<uint64_t> ends_;     // position behind the last value of each
+};
+
+// The trainable tensors; size() is D.
+class TrainableVector : public TensorVector {
+ public:
+  explicit TrainableVector(const ModelSpec& model) : TensorVector(model, TensorRole::kTrainable, DataType::kFloat32) {}
 };
 
 }  // namespace thinwire

@@ -15,7 +15,7 @@ namespace thinwire {
 enum class DataType : uint8_t { kFloat32 = 1, kInt64 = 2 };
 
 // Trainable tensors go through the exchange plan's codec. Buffers (BatchNorm statistics, counters) are state that is
-// not trained: float buffers travel exactly and are averaged, integer buffers take the maximum. Frozen tensors never
+// not trained: float buffers are averaged, integer buffers take the maximum. Frozen tensors never
 // change: they travel down once and never up.
 enum class TensorRole : uint8_t { kTrainable = 1, kBuffer = 2, kFrozen = 3 };
 

@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/codec/buffer_frame.h"
+#include "common/codec/float_blocks_codec.h"
 #include "common/codec/frame.h"
 #include "common/codec/update_frame.h"
 #include "common/sketch/update_specs.h"
@@ -15,13 +17,20 @@ namespace {
 
 constexpr uint64_t kPerPiece = kManifestEntrySize + kFrameHeaderSize;
 
+// Of a frame of `count` differences of buffers.
+uint64_t BodySize(const TensorSpec& tensor, uint32_t count) {
+  if (tensor.dtype == DataType::kInt64) return uint64_t{8} * count;
+  return LayOutFloatBlocks(BufferCodec(), count, /*exact_blocks=*/0).body_size;
+}
+
 // Manifest and segments of all but the update, which is tensor 0.
 uint64_t SizeBesides(const ModelSpec& spec) {
   uint64_t size = kManifestHeaderSize;
   for (const TensorSpec& tensor : spec.tensors()) {
     if (tensor.role != TensorRole::kBuffer) continue;
-    const uint64_t width = tensor.dtype == DataType::kInt64 ? 8 : 4;
-    size += BlockCount(tensor.count()) * kPerPiece + width * tensor.count();
+    for (uint64_t block = 0; block < BlockCount(tensor.count()); ++block) {
+      size += kPerPiece + BodySize(tensor, BlockSize(tensor.count(), block));
+    }
   }
   return size;
 }

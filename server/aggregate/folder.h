@@ -3,11 +3,12 @@
 // An update is always relative to R, the exact decoded downlink that its client started from. Trainable tensors: a
 // delta upload carries m - R, a model upload carries m, and the server folds m - R. Float buffers: both carry the
 // buffer b itself, exact in FP32, and the server folds b - R. Integer buffers: both carry the value; the maximum is
-// kept.
+// kept. An update that is coded whole carries differences to R, rounded of float buffers (common/codec/buffer_frame.h).
 #ifndef THINWIRE_SERVER_AGGREGATE_FOLDER_H_
 #define THINWIRE_SERVER_AGGREGATE_FOLDER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "common/codec/payload.h"
 #include "common/tensor/model_spec.h"
+#include "common/update/buffer_differences.h"
 #include "common/update/update_coder.h"
 #include "server/aggregate/accumulator.h"
 #include "server/aggregate/round_aggregate.h"
@@ -28,6 +30,8 @@ struct UpdateForm {
   std::vector<uint32_t> base_tensors;  // by tensor of the update: the same in R
   std::vector<uint32_t> sum_tensors;   // ... in the sums
   uint32_t sketch_rows = 1;            // of a sketch: its squares are the update's, so many times
+  // Of a coded update, in place of the lists: the buffers of R, which are those of the sums.
+  std::optional<BufferVectors> buffers = std::nullopt;
 };
 
 struct FoldRequest {
@@ -42,7 +46,7 @@ struct FoldRequest {
   double clip_norm = 0;              // trainable values of a larger norm are scaled down to it; 0: never
   const UpdateForm* form = nullptr;  // null: tensors are those of R and of the sums; must outlive the call
   // What a coded update (update_frame.h) is of, its tensors' indices being those of the sums; must outlive the call.
-  // Null if there can be none: one is then refused.
+  // Null if there can be none: one is then refused, as it is without `form->buffers`.
   const UpdateLayout* layout = nullptr;
 };
 

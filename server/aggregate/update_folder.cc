@@ -26,6 +26,22 @@ absl::Status AddTensor(const UpdateLayout::Tensor& tensor, absl::Span<float> val
   return absl::OkStatus();
 }
 
+// A block of the buffers of a coded update: floats are differences to R, integers the values.
+absl::Status AddBuffers(const UpdateReader& reader, const Segment& segment, const UpdateBlock& block, uint64_t weight,
+                        Accumulator* accumulator) {
+  const bool counts = reader.TensorOf(segment).dtype == DataType::kInt64;
+  return reader.ForEachBuffer(segment, [&](const TensorVector::Piece& piece) {
+    if (counts) {
+      accumulator->MaxInts(piece.tensor, piece.first,
+                           absl::MakeConstSpan(block.ints).subspan(piece.offset, piece.count));
+    } else {
+      accumulator->AddFloats(piece.tensor, piece.first,
+                             absl::MakeConstSpan(block.floats).subspan(piece.offset, piece.count), weight);
+    }
+    return absl::OkStatus();
+  });
+}
+
 // The second read. Trainable values are multiplied by `factor`.
 absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, float factor,
                        const TrainableVector* trained, Accumulator* accumulator) {
@@ -40,6 +56,10 @@ absl::Status AddValues(const UpdateReader& reader, const FoldRequest& request, f
     if (reader.coded() && reader.manifest().segments[i].tensor == 0) continue;
     TW_RETURN_IF_ERROR(reader.Read(i, SegmentCheck::kFrameOnly, &block));
     const Segment& segment = reader.manifest().segments[i];
+    if (reader.coded()) {
+      TW_RETURN_IF_ERROR(AddBuffers(reader, segment, block, request.weight, accumulator));
+      continue;
+    }
     const uint64_t first = uint64_t{segment.block} * kBlockValues;
     if (reader.TensorOf(segment).dtype == DataType::kInt64) {
       accumulator->MaxInts(reader.SumTensorOf(segment), first, block.ints);

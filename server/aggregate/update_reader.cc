@@ -1,5 +1,6 @@
 #include "server/aggregate/update_reader.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -48,6 +49,16 @@ absl::Status CheckEntries(const TrainableVector& trained, const UpdateBlock& blo
                     });
 }
 
+// A block of differences of float buffers.
+absl::Status CheckBuffers(const UpdateReader& reader, const Segment& segment, const FixedPoint& fixed_point,
+                          const UpdateBlock& block) {
+  const uint64_t first = uint64_t{segment.block} * kBlockValues;
+  return reader.ForEachBuffer(segment, [&](const TensorVector::Piece& piece) {
+    return CheckBounds(fixed_point, piece.tensor, reader.TensorOf(segment).name, first + piece.offset,
+                       absl::MakeConstSpan(block.floats).subspan(piece.offset, piece.count));
+  });
+}
+
 // Adds up the squares of a coded update's values.
 absl::Status CheckCoded(const UpdateReader& reader, const FixedPoint& fixed_point, double* squares) {
   return reader.ReadUpdate(SegmentCheck::kHash, [&](const UpdateLayout::Tensor& tensor, absl::Span<float> values) {
@@ -76,7 +87,8 @@ absl::Status UpdateReader::Read(size_t index, SegmentCheck check, UpdateBlock* o
   const Segment& segment = manifest().segments[index];
   if (TensorOf(segment).dtype == DataType::kInt64) {
     out->ints.resize(segment.count);
-    return InSegment(segment, DecodeIntFrame(out->frame, absl::MakeSpan(out->ints)));
+    TW_RETURN_IF_ERROR(InSegment(segment, DecodeIntFrame(out->frame, absl::MakeSpan(out->ints))));
+    return coded() ? AddBaseCounts(segment, out) : absl::OkStatus();
   }
   out->floats.resize(segment.count);
   out->positions.clear();
@@ -87,12 +99,19 @@ absl::Status UpdateReader::Read(size_t index, SegmentCheck check, UpdateBlock* o
   }
   TW_RETURN_IF_ERROR(InSegment(segment, DecodeFrame(out->frame, absl::MakeSpan(out->floats))));
   const bool is_delta = manifest().representation == Representation::kDelta;
-  if (is_delta && TensorOf(segment).role == TensorRole::kTrainable) return absl::OkStatus();
+  if (coded() || (is_delta && TensorOf(segment).role == TensorRole::kTrainable)) return absl::OkStatus();
   return SubtractBase(segment, out);
 }
 
 bool UpdateReader::coded() const {
   return !spec_->tensors().empty() && UpdateTensorValues(spec_->tensors().front()).has_value();
+}
+
+absl::Status UpdateReader::ForEachBuffer(
+    const Segment& segment, absl::FunctionRef<absl::Status(const TensorVector::Piece& piece)> visit) const {
+  const bool counts = TensorOf(segment).dtype == DataType::kInt64;
+  const TensorVector& vector = counts ? form_->buffers->counts : form_->buffers->floats;
+  return vector.ForEachPiece(uint64_t{segment.block} * kBlockValues, segment.count, visit);
 }
 
 absl::StatusOr<std::string> UpdateReader::ReadPieces(SegmentCheck check, CodecId* codec) const {
@@ -112,8 +131,9 @@ absl::StatusOr<std::string> UpdateReader::ReadPieces(SegmentCheck check, CodecId
 }
 
 absl::Status UpdateReader::ReadUpdate(SegmentCheck check, UpdateVisitor visit) const {
-  if (layout_ == nullptr)
+  if (layout_ == nullptr || form_ == nullptr || !form_->buffers.has_value()) {
     return absl::InvalidArgumentError("an update that is coded whole, which the plan has none of");
+  }
   CodecId codec = CodecId::kRdu;
   TW_ASSIGN_OR_RETURN(const std::string bytes, ReadPieces(check, &codec));
   return InSegment(manifest().segments.front(), DecodeUpdateString(codec, bytes, *layout_, visit));
@@ -131,6 +151,31 @@ absl::Status UpdateReader::SubtractBase(const Segment& segment, UpdateBlock* out
     return absl::InternalError(absl::StrCat("cannot read the version that the update started from: ", read.message()));
   }
   for (size_t i = 0; i < out->floats.size(); ++i) out->floats[i] -= out->base[i];
+  return absl::OkStatus();
+}
+
+absl::Status UpdateReader::AddBaseCounts(const Segment& segment, UpdateBlock* out) const {
+  return ForEachBuffer(segment, [&](const TensorVector::Piece& piece) {
+    const absl::Status added = AddBaseCounts(piece, out);
+    if (added.ok()) return added;
+    return absl::InternalError(absl::StrCat("cannot read the version that the update started from: ", added.message()));
+  });
+}
+
+absl::Status UpdateReader::AddBaseCounts(const TensorVector::Piece& piece, UpdateBlock* out) const {
+  for (uint64_t done = 0; done < piece.count;) {
+    const uint64_t first = piece.first + done, begin = first % kBlockValues;
+    const size_t index = base_->SegmentIndex(piece.tensor, first / kBlockValues);
+    if (index == PayloadReader::kNoSegment) return absl::InternalError("it lacks a tensor");
+    out->base_ints.resize(base_->manifest().segments[index].count);
+    TW_RETURN_IF_ERROR(base_->DecodeInts(index, absl::MakeSpan(out->base_ints)));
+    const uint64_t size = std::min<uint64_t>(out->base_ints.size() - begin, piece.count - done);
+    for (uint64_t i = 0; i < size; ++i) {  // modulo 2^64
+      int64_t& value = out->ints[piece.offset + done + i];
+      value = static_cast<int64_t>(static_cast<uint64_t>(value) + static_cast<uint64_t>(out->base_ints[begin + i]));
+    }
+    done += size;
+  }
   return absl::OkStatus();
 }
 
@@ -173,7 +218,9 @@ absl::StatusOr<FoldReport> CheckUpdate(const UpdateReader& reader, const FoldReq
     const TensorSpec& tensor = reader.TensorOf(segment);
     if (tensor.dtype != DataType::kFloat32) continue;
     const uint64_t first = uint64_t{segment.block} * kBlockValues;
-    if (block.positions.empty()) {
+    if (reader.coded()) {
+      TW_RETURN_IF_ERROR(CheckBuffers(reader, segment, fixed_point, block));
+    } else if (block.positions.empty()) {
       TW_RETURN_IF_ERROR(CheckBounds(fixed_point, reader.SumTensorOf(segment), tensor.name, first, block.floats));
     } else {
       TW_RETURN_IF_ERROR(order.Check(block.positions));

@@ -28,6 +28,7 @@ struct UpdateBlock {
   std::vector<float> floats;
   std::vector<float> base;
   std::vector<int64_t> ints;
+  std::vector<int64_t> base_ints;
   std::vector<uint64_t> positions;  // of entries, whose values are `floats`; else empty
 
   // Multiplies the floats. Element by element, so that the result is the same on every machine.
@@ -46,15 +47,19 @@ class UpdateReader {
 
   const Manifest& manifest() const { return reader_.manifest(); }
   const TensorSpec& TensorOf(const Segment& segment) const { return spec_->tensors()[segment.tensor]; }
-  // Where the segment's values belong in the sums, unless they are entries.
+  // Where the segment's values belong in the sums, unless they are entries or of a coded update.
   uint32_t SumTensorOf(const Segment& segment) const {
     return form_ == nullptr ? segment.tensor : form_->sum_tensors[segment.tensor];
   }
   size_t SegmentIndex(uint32_t tensor, uint64_t block) const { return reader_.SegmentIndex(tensor, block); }
   // Reads segment `index`. INTERNAL if R cannot be read, which is not the update's fault.
   absl::Status Read(size_t index, SegmentCheck check, UpdateBlock* out) const;
-  // Whether tensor 0 is a whole update in one code, whose segments are for ReadUpdate.
+  // Whether tensor 0 is a whole update in one code, whose segments are for ReadUpdate; the others are then of buffers,
+  // for ForEachBuffer.
   bool coded() const;
+  // Where in the sums the values of a segment of buffers belong: `offset` is the first of a piece in the block.
+  absl::Status ForEachBuffer(const Segment& segment,
+                             absl::FunctionRef<absl::Status(const TensorVector::Piece& piece)> visit) const;
   // Decodes that update, of the request's layout. Errors of DecodeUpdateString and the visitor's, named;
   // INVALID_ARGUMENT without a layout.
   absl::Status ReadUpdate(SegmentCheck check, UpdateVisitor visit) const;
@@ -66,6 +71,9 @@ class UpdateReader {
   absl::StatusOr<std::string> ReadPieces(SegmentCheck check, CodecId* codec) const;
   absl::Status InSegment(const Segment& segment, const absl::Status& status) const;
   absl::Status SubtractBase(const Segment& segment, UpdateBlock* out) const;
+  // Turns differences of integer buffers into the buffers.
+  absl::Status AddBaseCounts(const Segment& segment, UpdateBlock* out) const;
+  absl::Status AddBaseCounts(const TensorVector::Piece& piece, UpdateBlock* out) const;
   absl::Status ReadBase(const Segment& segment, std::vector<float>* out) const;
 
   const ModelSpec* spec_;

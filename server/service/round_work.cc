@@ -17,6 +17,10 @@ namespace {
 
 UpdateForm FormOf(const ExchangePlan& plan, const ModelSpec& model) {
   UpdateForm form;
+  if (plan.update.has_value()) {
+    form.buffers.emplace(model);
+    return form;
+  }
   form.base_tensors = form.sum_tensors = TensorsOfReducedUpdate(model);
   if (!plan.sketch.has_value()) return form;
   std::iota(form.sum_tensors.begin(), form.sum_tensors.end(), 0u);  // the sums are of what clients send

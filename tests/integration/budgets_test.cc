@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "common/base/bytes.h"
 #include "tests/integration/killed_server_fixture.h"
 
 namespace thinwire {
@@ -27,6 +28,31 @@ TEST_F(BudgetsTest, AServerKilledBehindAReceiptGoesOnBitForBit) {
 }
 TEST_F(BudgetsTest, AServerKilledWithItsVersionWrittenGoesOnBitForBit) {
   ExpectTheSameAfterAKill(kTopK, "after-version-write:3");
+}
+
+// Buffers that nobody moves keep their bits, through every round and a kill.
+TEST_F(BudgetsTest, BuffersThatDoNotMoveKeepTheirBits) {
+  const ModelState initial = MakeAwkwardModel(kParameters);
+  const std::string file = folder_.Path("initial.safetensors");
+  ModelStateSource source(initial);
+  ASSERT_THAT(WriteSafetensors(file, initial.spec, source), IsOk());
+  Sections sections;
+  sections.model = absl::StrCat("safetensors: \"", file, "\"");
+  const std::string config = Config(kRounds, 3, kRdu, sections);
+  ASSERT_THAT(cluster_.StartServer(config, {"--fail-point=after-receive-commit:5"}), IsOk());
+  StartEchoClients(3, /*parameters=*/0);  // whatever the run has
+  ASSERT_TRUE(cluster_.server().Wait(absl::Seconds(60)).has_value()) << cluster_.Logs();
+  ASSERT_THAT(cluster_.StartServer(config), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  ASSERT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();
+  ASSERT_OK_AND_ASSIGN(SafetensorsReader trained, SafetensorsReader::Open(status.model_path()));
+  ModelState state(initial.spec);
+  ASSERT_THAT(ReadModel(trained, &state), IsOk());
+  EXPECT_NE(state.floats[0], initial.floats[0]);
+  for (size_t i = 0; i < initial.floats[2].size(); ++i) {
+    EXPECT_EQ(FloatBits(state.floats[2][i]), FloatBits(initial.floats[2][i])) << i;
+  }
+  EXPECT_EQ(state.ints[3], initial.ints[3]);
 }
 
 TEST_F(BudgetsTest, UploadsKeepWithinTheirBudget) {

@@ -1,7 +1,13 @@
 // Real models on real data: two LibTorch clients and an evaluator learn Fashion-MNIST through packed floats.
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
 #include "client/train/local_data.h"
+#include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "tests/integration/federation_fixture.h"
 
@@ -97,6 +103,71 @@ TEST_F(LearningTest, SketchesLearn) {
   EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
   EXPECT_GT(status.accuracy(), 0.4);
   EXPECT_LE(status.trainer_traffic().down().payload_bytes(), 2u * (5000 * 6 + 300));
+  EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
+}
+
+// A net with BatchNorm under 0.05 bits a parameter, of which its statistics take a third: they follow the data.
+class NormsTest : public FederationTest {
+ protected:
+  static constexpr uint64_t kTrained = 551'722;
+  static constexpr int kRounds = 4;
+
+  // Records of CIFAR-10's binary form: the darker the image, the lower the label.
+  static std::string Records(int count, uint64_t seed) {
+    RandomStream random(seed);
+    std::string bytes;
+    for (int i = 0; i < count; ++i) {
+      const auto label = static_cast<char>(i % 10);
+      bytes.push_back(label);
+      for (int value = 0; value < 3 * 32 * 32; ++value) {
+        bytes.push_back(static_cast<char>(label * 20 + static_cast<int>(random.Below(60))));
+      }
+    }
+    return bytes;
+  }
+  absl::StatusOr<v1::Status> Train(const std::string& plan) {
+    for (const auto& [name, count] : {std::pair<std::string, int>("data_batch_1.bin", 160), {"test_batch.bin", 40}}) {
+      TW_RETURN_IF_ERROR(WriteFileAtomically(folder_.Path(name), Records(count, static_cast<uint64_t>(count))));
+    }
+    Sections sections;
+    sections.training = "local_epochs: 1 batch_size: 16 learning_rate: 0.01 sgd { momentum: 0.9 }";
+    TW_RETURN_IF_ERROR(cluster_.StartServer(Config(kRounds, 2, plan, sections)));
+    for (int i = 0; i < 2; ++i) {
+      TW_RETURN_IF_ERROR(
+          cluster_
+              .StartClient(absl::StrCat("c", i), {"--task=classify", "--model=cifar-cnn", "--data=" + folder_.path(),
+                                                  "--partition=iid", absl::StrCat("--shard=", i, "/2")})
+              .status());
+    }
+    return cluster_.AwaitEnd(absl::Seconds(240));
+  }
+};
+
+TEST_F(NormsTest, StatisticsAreLearntUnderASmallBudget) {
+  const std::string plan = R"(plan { explicit {
+    downlink { value { float_blocks { exponent_bits: 3 mantissa_bits: 7 scale: SCALE_RULE_POWER_OF_TWO } } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits_per_parameter: 0.05 rdu { fast: true } }
+             error_feedback {} } } }
+)";
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, Train(plan));
+  ASSERT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason() << cluster_.Logs();
+  constexpr uint64_t kBudget = kTrained / 20 / 8, kInitialWeights = 4 * (kTrained + 1152) + 10'000;
+  EXPECT_LE(status.trainer_traffic().up().payload_bytes(), 2 * kRounds * kBudget + kInitialWeights);
+  ASSERT_OK_AND_ASSIGN(SafetensorsReader reader, SafetensorsReader::Open(status.model_path()));
+  ModelState model(reader.spec());
+  ASSERT_THAT(ReadModel(reader, &model), IsOk());
+  int variances = 0;
+  for (size_t i = 0; i < model.floats.size(); ++i) {
+    const TensorSpec& tensor = model.spec.tensors()[i];
+    if (tensor.dtype == DataType::kInt64) {
+      EXPECT_EQ(model.ints[i][0], kRounds * 80 / 16) << tensor.name;
+    }
+    if (!absl::StrContains(tensor.name, "running_var")) continue;
+    for (const float variance : model.floats[i]) EXPECT_GT(variance, 0) << tensor.name;
+    variances += static_cast<int>(model.floats[i].size());
+    EXPECT_NE(model.floats[i], std::vector<float>(model.floats[i].size(), 1)) << tensor.name;
+  }
+  EXPECT_EQ(variances, 576);
   EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
 }
 

@@ -1,10 +1,13 @@
 // Updates that are coded whole in the sums: tensor by tensor, weighted; a bad string costs the update only.
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
+#include "common/codec/buffer_frame.h"
 #include "common/codec/exchange_plan.h"
 #include "common/sketch/update_specs.h"
 #include "common/tensor/model_state.h"
@@ -26,20 +29,29 @@ class CodedFoldTest : public testing::Test {
   CodedFoldTest()
       : model_(*ModelSpec::Create({{"w", {700, 100}, DataType::kFloat32, TensorRole::kTrainable},
                                    {"mean", {2}, DataType::kFloat32, TensorRole::kBuffer},
-                                   {"b", {10}, DataType::kFloat32, TensorRole::kTrainable}})),
+                                   {"b", {10}, DataType::kFloat32, TensorRole::kTrainable},
+                                   {"steps", {}, DataType::kInt64, TensorRole::kBuffer},
+                                   {"var", {kBlockValues}, DataType::kFloat32, TensorRole::kBuffer},
+                                   {"more", {2}, DataType::kInt64, TensorRole::kBuffer}})),
         layout_(model_),
         update_(ReducedUpdateSpec(BudgetPlan(DefaultRdu()), model_)) {
     ModelState weights(model_);
     weights.floats[1] = {1, 2};
+    std::fill(weights.floats[4].begin(), weights.floats[4].end(), 1);
+    weights.ints[3] = {100};
+    weights.ints[5] = {7, -3};
     ModelStateSource source(weights);
     base_ref_ =
         EncodePayload(model_, {Representation::kModel, CodecSpec::Fp32(), {}}, source, folder_.Path("base")).value();
     base_.emplace(PayloadReader::Open(folder_.Path("base"), base_ref_, model_).value());
     Clear();
-    form_.base_tensors = form_.sum_tensors = TensorsOfReducedUpdate(model_);
+    form_.buffers.emplace(model_);
+    buffers_.floats[1][0] = 1;
   }
 
-  void Clear() { sums_ = Accumulator::Create(model_, *ChooseFixedPoint(model_, {1000, 1000, 1000}, 100, 10)).value(); }
+  void Clear() {
+    sums_ = Accumulator::Create(model_, *ChooseFixedPoint(model_, {1000, 1000, 1000, 1, 1000, 1}, 100, 10)).value();
+  }
 
   std::vector<float> Values(uint64_t seed) const {
     RandomStream random(seed);
@@ -50,9 +62,7 @@ class CodedFoldTest : public testing::Test {
 
   absl::StatusOr<FoldReport> Fold(CodecId codec, const std::string& bytes, uint64_t weight, double max_norm = 1e6,
                                   double clip_norm = 0) {
-    ModelState state(update_);
-    state.floats[1] = {2, 2};
-    ModelStateSource source(state);
+    ModelStateSource source(buffers_);
     EncodeOptions options{Representation::kDelta, CodecSpec::Update(codec), base_ref_.id};
     options.update = &bytes;
     const std::string path = folder_.Path("update");
@@ -90,6 +100,7 @@ class CodedFoldTest : public testing::Test {
   std::optional<PayloadReader> base_;
   std::unique_ptr<Accumulator> sums_;
   UpdateForm form_;
+  ModelState buffers_{update_};  // differences to the base's that an update carries
 };
 
 TEST_F(CodedFoldTest, UpdatesOfEveryCodecAreMeansOfWhatTheyDecodeTo) {
@@ -111,8 +122,68 @@ TEST_F(CodedFoldTest, UpdatesOfEveryCodecAreMeansOfWhatTheyDecodeTo) {
     EXPECT_NEAR(report.norm, std::sqrt(squares), 1e-6 * report.norm);
     std::vector<float> buffer(2);
     ASSERT_THAT(sums_->ReadFloats(1, 0, absl::MakeSpan(buffer)), IsOk());
-    EXPECT_FLOAT_EQ(buffer[0], 1);  // a buffer of 2 against 1 in R
+    EXPECT_FLOAT_EQ(buffer[0], 1);
+    EXPECT_FLOAT_EQ(buffer[1], 0);
   }
+}
+
+// Two tensors of floats in one, the second cut by a block of it; the mean of differences, whatever the clipping.
+TEST_F(CodedFoldTest, BuffersAreMeansOfTheirDifferencesAndCountsTheLargest) {
+  const std::string bytes = *CodeUpdate(*UpdatePlan::Parse("rdu:bits=1"), layout_, Values(1), 3000, 4);
+  std::vector<float>& floats = buffers_.floats[1];
+  ASSERT_EQ(floats.size(), 2u + kBlockValues);
+  for (size_t i = 0; i < floats.size(); ++i) floats[i] = static_cast<float>(i % 5) / 4 - 0.5f;
+  buffers_.ints[2] = {15, -100, 2};
+  ASSERT_THAT(Fold(CodecId::kRdu, bytes, 1, 1e6, /*clip_norm=*/0.1), IsOk());
+  std::fill(floats.begin(), floats.end(), 0.5f);
+  buffers_.ints[2] = {12, 1, std::numeric_limits<int64_t>::max()};  // 7 + -100 and 7 + 1; -3 + ... does not wrap
+  ASSERT_THAT(Fold(CodecId::kRdu, bytes, 3), IsOk());
+  std::vector<float> mean(2), var(kBlockValues);
+  ASSERT_THAT(sums_->ReadFloats(1, 0, absl::MakeSpan(mean)), IsOk());
+  ASSERT_THAT(sums_->ReadFloats(4, 0, absl::MakeSpan(var)), IsOk());
+  for (size_t i = 0; i < floats.size(); ++i) {
+    const float first = static_cast<float>(i % 5) / 4 - 0.5f;
+    ASSERT_EQ(i < 2 ? mean[i] : var[i - 2], (first + 3 * 0.5f) / 4) << i;
+  }
+  std::vector<int64_t> steps(1), more(2);
+  ASSERT_THAT(sums_->ReadInts(3, 0, absl::MakeSpan(steps)), IsOk());
+  ASSERT_THAT(sums_->ReadInts(5, 0, absl::MakeSpan(more)), IsOk());
+  EXPECT_EQ(steps[0], 115);
+  EXPECT_THAT(more, testing::ElementsAre(8, std::numeric_limits<int64_t>::max() - 3));
+}
+
+// Variances that fall to a thousandth everywhere: none of the mean is below zero.
+TEST_F(CodedFoldTest, AMeanOfVariancesStaysPositive) {
+  const std::vector<float> base(kBlockValues, 1);
+  std::vector<float> trained(kBlockValues);
+  absl::Span<float> differences = absl::MakeSpan(buffers_.floats[1]);  // blocks of 65,536 and of 2
+  RandomStream random(5);
+  for (uint64_t weight = 1; weight < 4; ++weight) {
+    for (float& value : trained) value = static_cast<float>(random.NextDouble()) / 500;
+    for (const size_t first : {size_t{0}, size_t{kBlockValues}}) {
+      const absl::Span<float> block = differences.subspan(first, kBlockValues);
+      ASSERT_THAT(RoundBufferDifferences(absl::MakeConstSpan(base).subspan(0, block.size()),
+                                         absl::MakeConstSpan(trained).subspan(0, block.size()), block),
+                  IsOk());
+    }
+    ASSERT_THAT(Fold(CodecId::kRdu, "", weight), IsOk());
+  }
+  std::vector<float> var(kBlockValues);
+  ASSERT_THAT(sums_->ReadFloats(4, 0, absl::MakeSpan(var)), IsOk());
+  for (const float difference : var) ASSERT_GT(1 + difference, 0);
+  EXPECT_LT(*std::max_element(var.begin(), var.end()), -0.8f);
+}
+
+TEST_F(CodedFoldTest, HostileBuffersCostTheUpdateOnly) {
+  buffers_.floats[1][5] = 1e9f;
+  EXPECT_THAT(Fold(CodecId::kRdu, "", 1),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       testing::AllOf(HasSubstr("'thinwire.buffers' value"), HasSubstr("up to 1024"))));
+  buffers_.floats[1][5] = 0;
+  ASSERT_THAT(Fold(CodecId::kRdu, "", 1), IsOk());
+  std::vector<float> var(kBlockValues);
+  ASSERT_THAT(sums_->ReadFloats(4, 0, absl::MakeSpan(var)), IsOk());
+  EXPECT_THAT(var, testing::Each(0.0f));
 }
 
 TEST_F(CodedFoldTest, TheEmptyUpdateCountsAsZeros) {
@@ -174,8 +245,13 @@ TEST_F(CodedFoldTest, OtherFramesInPlaceOfAnUpdateAreRefused) {
                        EncodePayload(update_, {Representation::kDelta, CodecSpec::Fp32(), base_ref_.id}, source, path));
   FoldRequest request{path, ref, &*base_, base_ref_.id, 1, 1e6};
   request.form = &form_;
-  EXPECT_THAT(FoldUpdate(update_, request, sums_.get()),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("which the plan has none of")));
+  const auto is_none = StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("which the plan has none of"));
+  EXPECT_THAT(FoldUpdate(update_, request, sums_.get()), is_none);
+  const UpdateForm other;
+  request.form = &other;
+  request.layout = &layout_;
+  EXPECT_THAT(FoldUpdate(update_, request, sums_.get()), is_none);
+  request.form = &form_;
   request.layout = &layout_;
   EXPECT_THAT(FoldUpdate(update_, request, sums_.get()),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("an update (codec 6 or 7) of 70010 values")));

@@ -28,10 +28,10 @@ constexpr char kPlan[] = R"(plan { explicit { downlink { value { fp32 {} } }
 
 class BudgetTest : public ServerFixture {
  protected:
-  // Buffers as they are in the initial model: 1 and 5.
+  // Buffers as they are in the initial model: differences of 0.
   PayloadBytes Coded(CodecId codec, const std::string& bytes, const v1::Assignment& assignment) {
     const ModelSpec spec = ReducedUpdateSpec(BudgetPlan(DefaultRdu()), SmallModel());
-    const ModelState state = FilledState(spec, 1);
+    const ModelState state(spec);
     ModelStateSource source(state);
     EncodeOptions options{Representation::kDelta, CodecSpec::Update(codec),
                           *Digest::FromBytes(assignment.model().payload_id())};

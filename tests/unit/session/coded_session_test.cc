@@ -39,7 +39,7 @@ class CodedSessionTest : public SessionFixture {
   }
   uint64_t Bits(const std::string& assignment) { return api.upload_headers[assignment].payload.bits(); }
 
-  // What the server decodes, and that its buffers are exact.
+  // What the server decodes, and that buffers are the differences to those that the trainer started from: all 1.
   std::vector<float> Sent(const std::string& assignment) {
     const ModelSpec spec = ReducedUpdateSpec(api.join.plan, model.spec);
     const std::string path = folder.Path("uploaded");
@@ -49,7 +49,10 @@ class CodedSessionTest : public SessionFixture {
     std::vector<float> sent(size(), NAN), buffer(3);
     if (!reader.ok()) return sent;
     EXPECT_THAT(reader->DecodeFloats(reader->SegmentIndex(1, 0), absl::MakeSpan(buffer)), IsOk());
-    EXPECT_EQ(buffer[0], model.floats[2][0] + 1);
+    EXPECT_THAT(buffer, Each(1.0f));
+    std::vector<int64_t> steps(1);
+    EXPECT_THAT(reader->DecodeInts(reader->SegmentIndex(2, 0), absl::MakeSpan(steps)), IsOk());
+    EXPECT_EQ(steps[0], 1);
     std::string frame;
     EXPECT_THAT(reader->ReadSegment(0, &frame), IsOk());
     const absl::StatusOr<UpdatePiece> piece = ReadUpdateFrame(frame, size());
@@ -246,8 +249,8 @@ TEST_F(CodedSessionTest, ABudgetThatHoldsNothingFailsTheAssignmentWithTheSmalles
 }
 
 TEST_F(CodedSessionTest, TheSmallestBudgetSendsTheEmptyUpdate) {
-  // Manifest of three segments, their headers, three floats and an integer.
-  Use(absl::StrCat("rdu:total=", 8 * (88 + 3 * 64 + 12 + 8)), 1);
+  // Manifest of three segments, their headers, three floats of 6 bits with a scale, and an integer.
+  Use(absl::StrCat("rdu:total=", 8 * (88 + 3 * 64 + (8 + 1 + 3) + 8)), 1);
   Offer({"a1"});
   EXPECT_EQ(RunSession().delivered, 1u);
   EXPECT_EQ(Bits("a1"), api.join.plan.update->bits);

@@ -7,6 +7,7 @@
 
 #include "client/session/basis_keeper.h"
 #include "client/train/echo_trainer.h"
+#include "common/sketch/update_specs.h"
 #include "common/subspace/basis_file.h"
 #include "common/subspace/coordinates.h"
 #include "gmock/gmock.h"
@@ -142,6 +143,27 @@ TEST_F(SubspaceSessionTest, SendsHowFarItsOwnVectorMovedAndTheBuffers) {
   EXPECT_GT(moved, kDimension * 0.1);
   EXPECT_EQ(update.floats[1], (std::vector<float>{7, 8, 9}));
   EXPECT_EQ(update.ints[2], std::vector<int64_t>{11});
+}
+
+// Under a budget buffers are differences to the version's, here none.
+TEST_F(SubspaceSessionTest, SendsACodedUpdateOfItsCoordinatesWithDifferencesOfTheBuffers) {
+  api.join.plan.update = *UpdatePlan::Parse("rdu:bits=8");
+  api.join.plan.uplink = CodecSpec::Update(CodecId::kRdu);
+  ASSERT_THAT(api.join.plan.Validate(), IsOk());
+  api.answers = {Work("a", 0, 0, true)};
+  const SessionSummary summary = RunEcho();
+  ASSERT_EQ(summary.delivered, 1u) << summary.reason << testing::PrintToString(observer.troubles);
+  EXPECT_LE(api.uploads["a"].size(), kDimension);
+  const ModelSpec spec = ReducedUpdateSpec(api.join.plan, CoordinatesUpdateSpec(model.spec, plan_));
+  const std::string path = folder.Path("uploaded");
+  ASSERT_THAT(WriteFileAtomically(path, api.uploads["a"]), IsOk());
+  ASSERT_OK_AND_ASSIGN(const PayloadReader reader, PayloadReader::Open(path, api.upload_headers["a"].payload, spec));
+  std::vector<float> buffers(3, NAN);
+  ASSERT_THAT(reader.DecodeFloats(1, absl::MakeSpan(buffers)), IsOk());
+  EXPECT_THAT(buffers, testing::Each(0.0f));
+  std::vector<int64_t> steps(1, 5);
+  ASSERT_THAT(reader.DecodeInts(2, absl::MakeSpan(steps)), IsOk());
+  EXPECT_EQ(steps[0], 0);
 }
 
 TEST_F(SubspaceSessionTest, ABasisThatIsDamagedOnDiskIsDroppedAndAskedFor) {

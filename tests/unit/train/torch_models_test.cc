@@ -1,4 +1,6 @@
 // Models as seen through the trainer, so that this file needs no LibTorch headers.
+#include "common/codec/exchange_plan.h"
+#include "common/update/upload_budget.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/train/torch_testing.h"
@@ -49,6 +51,15 @@ TEST(TorchModels, CifarCnnHas552874NumbersAndSevenCounters) {
   EXPECT_EQ(CountOf(spec, DataType::kFloat32, TensorRole::kBuffer), 1152u);
   EXPECT_EQ(CountOf(spec, DataType::kInt64, TensorRole::kBuffer), 7u);
   EXPECT_EQ(spec.count(TensorRole::kFrozen), 0u);
+}
+
+// Their statistics once took 0.089 bits a parameter of every update with a budget.
+TEST(TorchModels, AnUpdateOfCifarCnnFitsATwentiethOfABitAParameter) {
+  const ModelSpec spec = SpecFor("cifar-cnn", {3, 32, 32});
+  const ExchangePlan plan = BudgetPlan(*UpdatePlan::Parse("rdu:bits=0.05"));
+  EXPECT_TRUE(CheckUploadFits(plan, spec).ok());
+  const double bits = static_cast<double>(LeastUploadBits(plan, spec));
+  EXPECT_LT(bits / static_cast<double>(spec.count(TensorRole::kTrainable)), 0.018);
 }
 
 // Eight convolutions and a linear layer, and nothing else.
