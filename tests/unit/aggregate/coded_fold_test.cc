@@ -5,10 +5,14 @@
 #include <optional>
 #include <vector>
 
+#include "common/base/file.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "common/codec/buffer_frame.h"
+#include "common/codec/codec.h"
 #include "common/codec/exchange_plan.h"
+#include "common/codec/frame.h"
+#include "common/codec/update_frame.h"
 #include "common/sketch/update_specs.h"
 #include "common/tensor/model_state.h"
 #include "common/update/update_coder.h"
@@ -73,6 +77,37 @@ class CodedFoldTest : public testing::Test {
     request.layout = &layout_;
     return FoldUpdate(update_, request, sums_.get());
   }
+  // An update of zeros whose buffers' frames, the second block of floats and the integers, are these.
+  absl::StatusOr<FoldReport> FoldFrames(const std::string& floats, const std::string& counts) {
+    std::string update, zeros;
+    AppendUpdateFrame(CodecId::kRdu, layout_.size(), "", &update);
+    EXPECT_THAT((*MakeCodec(BufferCodec()))->Encode(std::vector<float>(kBlockValues), 1, &zeros), IsOk());
+    Manifest manifest{Representation::kDelta, update_.id(), base_ref_.id, {}};
+    std::string data;
+    const auto add = [&](uint32_t tensor, uint32_t block, uint32_t count, const std::string& frame) {
+      manifest.segments.push_back({tensor, block, count, static_cast<uint32_t>(frame.size()), Sha256(frame)});
+      data += frame;
+    };
+    add(0, 0, 1, update);
+    add(1, 0, kBlockValues, zeros);
+    add(1, 1, 2, floats);
+    add(2, 0, 3, counts);
+    const std::string head = EncodeManifest(manifest), path = folder_.Path("update");
+    EXPECT_THAT(WriteFileAtomically(path, head + data), IsOk());
+    const PayloadRef ref{Sha256(head), head.size() + data.size(), static_cast<uint32_t>(head.size())};
+    FoldRequest request{path, ref, &*base_, base_ref_.id, 1, 1e6};
+    request.form = &form_;
+    request.layout = &layout_;
+    return FoldUpdate(update_, request, sums_.get());
+  }
+  static std::string FrameOf(CodecId codec, uint32_t count, const std::string& body) {
+    std::string frame;
+    FrameWriter writer(codec, count, body.size(), &frame);
+    std::copy(body.begin(), body.end(), writer.body());
+    writer.Finish();
+    return frame;
+  }
+
   // All trainable means, in the model's order.
   std::vector<float> Means() {
     std::vector<float> all(layout_.size());
@@ -184,6 +219,34 @@ TEST_F(CodedFoldTest, HostileBuffersCostTheUpdateOnly) {
   std::vector<float> var(kBlockValues);
   ASSERT_THAT(sums_->ReadFloats(4, 0, absl::MakeSpan(var)), IsOk());
   EXPECT_THAT(var, testing::Each(0.0f));
+}
+
+TEST_F(CodedFoldTest, HostileFramesOfBuffersAreRefusedByName) {
+  const absl::StatusCode bad = absl::StatusCode::kInvalidArgument;
+  const std::string half = std::string("\0\0\0\x3f", 4), nan = std::string("\0\0\xc0\x7f", 4);
+  const std::string floats = FrameOf(CodecId::kFp32, 2, half + half);
+  const std::string counts = FrameOf(CodecId::kInt64, 3, std::string(24, '\1'));
+  EXPECT_THAT(FoldFrames(FrameOf(CodecId::kFp32, 2, half + nan), counts),
+              StatusIs(bad, HasSubstr("'thinwire.buffers' block 1")));
+  EXPECT_THAT(FoldFrames(FrameOf(CodecId::kFp32, 3, half + half + half), counts), StatusIs(bad));
+  EXPECT_THAT(FoldFrames(FrameOf(CodecId::kInt64, 2, std::string(16, '\1')), counts), StatusIs(bad));
+  EXPECT_THAT(FoldFrames(FrameOf(CodecId::kRdu, 2, "xy"), counts), StatusIs(bad, HasSubstr("a whole update")));
+  // Float blocks under a scale of 2^127, and of too few bytes.
+  const std::string header("\x03\x02\x01\0\x06\0\0\0", 8);
+  EXPECT_THAT(FoldFrames(FrameOf(CodecId::kFloatBlocks, 2, header + "\x7f" + "\xff\xf"), counts), StatusIs(bad));
+  EXPECT_THAT(FoldFrames(FrameOf(CodecId::kFloatBlocks, 2, header + "\x01" + "\xf"), counts), StatusIs(bad));
+  std::string damaged = floats;
+  damaged.back() ^= 1;
+  EXPECT_THAT(FoldFrames(damaged, counts), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(FoldFrames(floats, FrameOf(CodecId::kFp32, 6, half + half + half + half + half + half)),
+              StatusIs(bad, HasSubstr("'thinwire.counts'")));
+  EXPECT_THAT(FoldFrames(floats, FrameOf(CodecId::kInt64, 2, std::string(16, '\1'))), StatusIs(bad));
+  EXPECT_EQ(sums_->updates(), 0u);
+  ASSERT_THAT(FoldFrames(floats, counts), IsOk());  // any float codec that is small enough
+  std::vector<float> var(kBlockValues);
+  ASSERT_THAT(sums_->ReadFloats(4, 0, absl::MakeSpan(var)), IsOk());
+  EXPECT_EQ(var[kBlockValues - 3], 0);
+  EXPECT_EQ(var[kBlockValues - 1], 0.5f);
 }
 
 TEST_F(CodedFoldTest, TheEmptyUpdateCountsAsZeros) {
