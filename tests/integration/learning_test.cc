@@ -2,14 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "client/train/local_data.h"
-#include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "tests/integration/federation_fixture.h"
+#include "tests/testing/cifar_folder.h"
 
 namespace thinwire {
 namespace {
@@ -112,23 +111,8 @@ class NormsTest : public FederationTest {
   static constexpr uint64_t kTrained = 551'722;
   static constexpr int kRounds = 4;
 
-  // Records of CIFAR-10's binary form: the darker the image, the lower the label.
-  static std::string Records(int count, uint64_t seed) {
-    RandomStream random(seed);
-    std::string bytes;
-    for (int i = 0; i < count; ++i) {
-      const auto label = static_cast<char>(i % 10);
-      bytes.push_back(label);
-      for (int value = 0; value < 3 * 32 * 32; ++value) {
-        bytes.push_back(static_cast<char>(label * 20 + static_cast<int>(random.Below(60))));
-      }
-    }
-    return bytes;
-  }
   absl::StatusOr<v1::Status> Train(const std::string& plan) {
-    for (const auto& [name, count] : {std::pair<std::string, int>("data_batch_1.bin", 160), {"test_batch.bin", 40}}) {
-      TW_RETURN_IF_ERROR(WriteFileAtomically(folder_.Path(name), Records(count, static_cast<uint64_t>(count))));
-    }
+    TW_RETURN_IF_ERROR(WriteCifarFolder(folder_.path(), 160, 40));
     Sections sections;
     sections.training = "local_epochs: 1 batch_size: 16 learning_rate: 0.01 sgd { momentum: 0.9 }";
     TW_RETURN_IF_ERROR(cluster_.StartServer(Config(kRounds, 2, plan, sections)));

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/train/local_data.h"
 #include "tests/integration/federation_fixture.h"
+#include "tests/testing/cifar_folder.h"
 
 namespace thinwire {
 namespace {
@@ -179,6 +180,34 @@ TEST_F(SimulatedProcessesTest, TrainingGivesTheModelAndAccuracyOfProcessesWithTh
       {"--samples=900", "--clients=3", "--clients-per-round=3", "--rounds=2", "--plan=s1e3m7", "--learning-rate=0.02"});
   EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status));
   EXPECT_EQ(simulated["accuracy"].get<double>(), status.accuracy());
+}
+#endif
+
+#if THINWIRE_HAS_TORCH
+// With BatchNorm, whose statistics are differences then.
+TEST_F(SimulatedProcessesTest, StatisticsUnderABudgetAreThoseOfProcesses) {
+  const std::string data = folder_.path();
+  ASSERT_THAT(WriteCifarFolder(data, 96, 20), IsOk());
+  constexpr char kPlan[] = R"(plan { explicit { downlink { value { fp32 {} } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits_per_parameter: 0.05 rdu { fast: true } }
+             error_feedback {} } } }
+)";
+  Sections sections;
+  sections.model = "from_client_seed: 11";
+  sections.training = "batch_size: 16 learning_rate: 0.02 sgd { momentum: 0.9 }";
+  ASSERT_THAT(cluster_.StartServer(Config(2, 2, kPlan, sections)), IsOk());
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_THAT(cluster_.StartClient(absl::StrCat("trainer-", i),
+                                     {"--task=classify", "--model=cifar-cnn", "--data=" + data, "--partition=iid",
+                                      "--seed=11", absl::StrCat("--shard=", i, "/2")}),
+                IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd(absl::Seconds(240)));
+  const nlohmann::json simulated = SimulatedResult(
+      {"--model=cifar-cnn", "--data=" + data, "--partition=iid", "--clients=2", "--clients-per-round=2", "--rounds=2",
+       "--plan=rdu:bits=0.05,fast,decay=1", "--batch=16", "--learning-rate=0.02", "--evaluate-every=0"});
+  EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status));
+  EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes());
 }
 #endif
 
