@@ -21,8 +21,9 @@ TensorSpec CountDifferencesSpec(uint64_t count);
 bool IsBufferDifferences(const TensorSpec& tensor);
 
 // S1E3M2 float blocks, with a power-of-two scale for 64 values: 6.125 bits a value, as many for all values. Of
-// BatchNorm statistics (docs/rdu.md, section 4) one more bit of exponent saves next to nothing, one less costs a factor
-// of 5. What a difference lacks is in the next one: it is taken to what the server has.
+// BatchNorm statistics (docs/rdu.md, section 4) another bit, of exponent or mantissa, halves the error at best; one
+// less of exponent makes it ten times as large. What a difference lacks is in the next one: it is taken to what the
+// server has.
 inline CodecSpec BufferCodec() {
   BlockOptions groups;
   groups.scale_group_log2 = 6;
