@@ -15,6 +15,7 @@
 #include "deploy/local/progress.h"
 #include "deploy/local/run_demo.h"
 #include "deploy/simulate/echo_task.h"
+#include "deploy/simulate/kept_updates.h"
 #include "deploy/simulate/simulation.h"
 #include "deploy/simulate/usage.h"
 
@@ -34,9 +35,12 @@ void SetUpLog(const std::string& path) {
 
 absl::StatusOr<SimulationReport> Simulate(SimulationOptions options, const TorchTaskFactory& make_torch_task) {
   TW_RETURN_IF_ERROR(CheckFloatEnvironment());
-  TW_ASSIGN_OR_RETURN(const std::unique_ptr<SimulationTask> task,
+  TW_ASSIGN_OR_RETURN(std::unique_ptr<SimulationTask> task,
                       options.task == "echo" ? MakeEchoTask(options) : make_torch_task(options));
   if (options.no_sync) DisableSync();
+  if (!options.keep_updates.empty()) {
+    TW_ASSIGN_OR_RETURN(task, KeepUpdates(std::move(task), options.keep_updates));
+  }
   TW_ASSIGN_OR_RETURN(options.state, FreshDirectory(options.state));
   SetUpLog(JoinPath(options.state, "simulate.log"));
   std::FILE* const out = options.format == "json" ? stderr : stdout;

@@ -55,6 +55,7 @@ FlagTable Flags(SimulationOptions* o) {
       {"seed", IntegerFlag(&o->seed, 0, std::numeric_limits<uint64_t>::max())},
       {"threads", IntegerFlag(&o->threads, 1, 1024)},
       {"state", TextFlag(&o->state)},
+      {"keep-updates", TextFlag(&o->keep_updates)},
       {"format", ChoiceFlag(&o->format, {"text", "json"})},
   };
   table.switches = {{"--no-sync", &o->no_sync}, {"--help", &o->help}, {"-h", &o->help}};
@@ -102,11 +103,24 @@ void Note(std::set<std::string>* given, FlagTable* table) {
   }
 }
 
+absl::Status CheckKeepUpdates(const SimulationOptions& options, const ExchangePlan& plan) {
+  if (options.keep_updates.empty()) return absl::OkStatus();
+  if (options.weights != "full") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--keep-updates needs whole models in full precision, but --weights is ", options.weights, "; leave it out"));
+  }
+  if (!plan.subspace.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("--keep-updates needs whole models, but --plan ", options.plan,
+                                                 " trains in a subspace; take another"));
+}
+
 absl::Status CheckTogether(const SimulationOptions& options) {
-  TW_RETURN_IF_ERROR(InFlag("plan", ParsePlan(options.plan).status()));
+  const absl::StatusOr<ExchangePlan> plan = ParsePlan(options.plan);
+  TW_RETURN_IF_ERROR(InFlag("plan", plan.status()));
   TW_RETURN_IF_ERROR(InFlag("partition", PartitionRule::Parse(options.partition).status()));
   TW_RETURN_IF_ERROR(InFlag("augment", ParseAugmentRule(options.augment).status()));
   TW_RETURN_IF_ERROR(InFlag("weights", WeightsRule::Parse(options.weights).status()));
+  TW_RETURN_IF_ERROR(CheckKeepUpdates(options, *plan));
   if (options.server_rate > 0 && options.strategy == "fedavg") {
     return absl::InvalidArgumentError(
         absl::StrCat("--server-rate is ", options.server_rate, ", but --strategy fedavg takes the mean as it is"));

@@ -43,6 +43,7 @@ struct SimulationOptions {
   uint64_t seed = 1;
   uint32_t threads = 0;  // 0: as many as there are cores
   std::string state = "out/simulate";
+  std::string keep_updates;  // folder; empty: they are not kept
   bool no_sync = false;
   std::string format = "text";
   bool help = false;

@@ -57,6 +57,8 @@ TEST(SimulationOptionsTest, ARefusalNamesFlagValueAndWhatIsAccepted) {
       {{"--task=text", "--audio=dir"}, {"--audio is for --task speech;", "--task text"}},
       {{"--vocabulary=words.txt"}, {"--vocabulary is for --task text;", "--task classify"}},
       {{"--task=text", "--test-set=train"}, {"--test-set", "'train'", "dev, test"}},
+      {{"--keep-updates=u", "--weights=packed"}, {"--keep-updates", "--weights is packed"}},
+      {{"--keep-updates=u", "--plan=igc:d=16"}, {"--keep-updates", "igc:d=16"}},
       {{"--parameters=5"}, {"--parameters is for --task echo;", "--task classify"}},
   };
   for (const auto& [arguments, words] : cases) {
