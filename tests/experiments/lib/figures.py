@@ -1,5 +1,6 @@
 """Numbers with their spread, tables as markdown and CSV, plots as PNG."""
 import csv
+import math
 import os
 import random
 import statistics
@@ -33,6 +34,28 @@ def paired_interval(errors, other_errors, counts, draws=10000, share=0.95, seed=
   rates.sort()
   tail = (1 - share) / 2
   return rates[int(tail * draws)], rates[int((1 - tail) * draws) - 1]
+
+
+def paired_difference(values, other_values):
+  """Mean and sample standard deviation of the differences, value by value: of the same seeds."""
+  differences = [mine - its for mine, its in zip(values, other_values)]
+  return statistics.mean(differences), deviation(differences)
+
+
+def ranks(values):
+  """From 1 for the least; equal ones share the mean of theirs."""
+  ordered = sorted(values)
+  return [ordered.index(value) + (ordered.count(value) + 1) / 2 for value in values]
+
+
+def rank_correlation(one, other):
+  """Spearman's: that of the ranks, from -1 to 1; None if there is none."""
+  if len(one) < 3 or len(set(one)) == 1 or len(set(other)) == 1:
+    return None
+  mine, its = ranks(one), ranks(other)
+  middle = (len(one) + 1) / 2
+  shared = sum((a - middle) * (b - middle) for a, b in zip(mine, its))
+  return shared / math.sqrt(sum((a - middle)**2 for a in mine) * sum((b - middle)**2 for b in its))
 
 
 def markdown(head, rows):

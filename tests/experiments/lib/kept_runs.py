@@ -43,6 +43,11 @@ class KeptRuns:
       row = json.load(file)
     return row if row.get('settings') == run.settings else None
 
+  def forget(self, run):
+    """It will be run again, whatever is kept of it."""
+    if os.path.exists(self._path(run)):
+      os.remove(self._path(run))
+
   def _keep(self, run, row):
     row = dict(row, settings=run.settings, revision=revision())
     with open(self._path(run) + '.new', 'w', encoding='utf-8') as file:

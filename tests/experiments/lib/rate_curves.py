@@ -10,10 +10,10 @@ from lib.kept_runs import Run, file_name
 BUDGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2, 3)
 
 
-def measuring_run(codec, folder, programs):
+def measuring_run(codec, folder, programs, budgets=BUDGETS):
   """One codec over all updates of a folder, as a run whose result is kept."""
   name = os.path.basename(os.path.abspath(folder))
-  rates = ','.join(map(str, BUDGETS))
+  rates = ','.join(map(str, budgets))
 
   def work():
     command = [os.path.join(programs, 'thinwire-update-rates'), f'--updates={folder}', f'--codec={codec}',
@@ -22,7 +22,8 @@ def measuring_run(codec, folder, programs):
     if done.returncode != 0:
       raise RuntimeError(done.stderr.strip())
     return json.loads(done.stdout)
-  return Run(file_name(f'{name}-{codec}').replace(',', '_').replace('=', ''), {'updates': folder, 'codec': codec, 'rates': rates}, work)
+  settings = {'updates': folder, 'codec': codec, 'rates': rates}
+  return Run(file_name(f'{name}-{codec}').replace(',', '_').replace('=', ''), settings, work)
 
 
 def hull(points):

@@ -8,8 +8,10 @@ RATES = (0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 ERRORS = (0.5, 0.2, 0.1, 0.05)
 SPEEDS = (0.05, 0.5, 2)
 
-TITLE = 'Update codecs: bits against error'
-TEXT = '''Errors are relative, sum of |x|^M (x - y)^2 over sum of |x|^(M + 2); at M = 0 the square of the ratio of norms. Rates are
+TITLE = 'Update codecs: bits, error, accuracy, time'
+HEAD = 'Made by `%s`, part by part.'
+UPDATES_TITLE = 'Bits against error'
+UPDATES_TEXT = '''Errors are relative, sum of |x|^M (x - y)^2 over sum of |x|^(M + 2); at M = 0 the square of the ratio of norms. Rates are
 of whole strings with all side information; manifest and headers of a payload come besides. Means over updates
 are geometric. A codec with several settings has the lower convex hull of (rate, log error) over them, chosen for each
 metric, update and rate: the best that a perfect choice of settings could do, the same for all. `rdu` has no settings, but
@@ -56,11 +58,26 @@ def decibel(log):
   return f'{-10 / math.log(10) * log:.1f}'
 
 
+NETS_TITLE = 'Updates of other nets'
+NETS_TEXT = '''Updates of the first client of some rounds of an FP32 federation, as clients make them before any codec
+(`thinwire-simulate --keep-updates`): trainable values only. Read as the part above; `rdu` has seen none of them.'''
+
+
+def nets_table(page, nets, rows, rounds):
+  """How the updates came about. rows: of the runs that made them, by net's name."""
+  lines = []
+  for net in nets:
+    options = ' '.join(f'--{name} {value}' for name, value in net.options.items())
+    loss = rows[net.name]['loss']
+    lines.append([f'`{net.name}`', net.label, f'`{options}`'] + [f'{loss[number - 1]:.3f}' for number in rounds])
+  page.table('nets', ['updates', 'net', 'federation'] + [f'training loss, round {number}' for number in rounds], lines)
+
+
 def updates_section(page, folder, rows):
   """rows: by codec's name, of its settings."""
   first = next(iter(rows.values()))[0]
   name = os.path.basename(os.path.abspath(folder))
-  page.add(f"## Updates in `{name}`\n\n{len(first['updates'])} updates of {first['parameters']:,} parameters.")
+  page.add(f"### Updates in `{name}`\n\n{len(first['updates'])} updates of {first['parameters']:,} parameters.")
   curves = {codec: rate_curves.hulls(its, 0) for codec, its in rows.items()}
   page.add('Bits a parameter at a relative squared error (M = 0):')
   page.table(f'{name}_bits', ['codec', *map(str, ERRORS)], [

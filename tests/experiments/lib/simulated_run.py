@@ -7,21 +7,30 @@ import subprocess
 from lib.kept_runs import Run
 
 
+class RefusedBudget(RuntimeError):
+  """The budget of an upload is too small for codec and model; says what would do."""
+
+
+def simulate(settings, programs, state):
+  """What thinwire-simulate prints with these options. Its state is in the folder `state` while it runs."""
+  shutil.rmtree(state, ignore_errors=True)
+  command = [os.path.join(programs, 'thinwire-simulate'), '--no-sync', '--threads=1', '--format=json',
+             f'--state={state}'] + [f'--{option}={value}' for option, value in settings.items()]
+  done = subprocess.run(command, capture_output=True, text=True, check=False,
+                        env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'})
+  if done.returncode != 0:
+    if 'uplink.update: the budget is' in done.stderr:
+      raise RefusedBudget(done.stderr.strip().splitlines()[-1].partition('uplink.update: ')[2])
+    raise RuntimeError(f'thinwire-simulate ended with code {done.returncode}: {done.stderr.strip()[-600:]}')
+  shutil.rmtree(state)
+  return json.loads(done.stdout)
+
+
 def simulated_run(name, settings, programs, folder):
   """`settings` are thinwire-simulate's options. Its state is in folder/name while it runs. The row: its result without
-  options, and `seen`: for each evaluation the payload bytes of trainers up to then, its accuracy and loss."""
-  def work():
-    state = os.path.join(folder, name)
-    shutil.rmtree(state, ignore_errors=True)
-    command = [os.path.join(programs, 'thinwire-simulate'), '--no-sync', '--threads=1', '--format=json',
-               f'--state={state}'] + [f'--{option}={value}' for option, value in settings.items()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'})
-    if done.returncode != 0:
-      raise RuntimeError(f'thinwire-simulate ended with code {done.returncode}: {done.stderr.strip()[-600:]}')
-    shutil.rmtree(state)
-    return row_of(json.loads(done.stdout))
-  return Run(name, settings, work)
+  options; `seen`: for each evaluation the payload bytes of trainers up to then, its accuracy and loss; `payload_up`: of
+  each round. RefusedBudget is among its errors."""
+  return Run(name, settings, lambda: row_of(simulate(settings, programs, os.path.join(folder, name))))
 
 
 def row_of(result):
@@ -36,4 +45,4 @@ def row_of(result):
   if not seen:
     raise RuntimeError('the federation ended without an evaluation')
   return {'accuracy': seen[-1]['accuracy'], 'loss': seen[-1]['loss'], 'seen': seen, 'trainers': result['trainers'],
-          'cpu_seconds': result['cpu_seconds']}
+          'payload_up': [one['payload_up'] for one in result['rounds']], 'cpu_seconds': result['cpu_seconds']}

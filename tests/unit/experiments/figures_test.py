@@ -11,6 +11,25 @@ from lib import figures  # noqa: E402  pylint: disable=wrong-import-position
 from lib.kept_runs import FailedRuns, KeptRuns, Run  # noqa: E402  pylint: disable=wrong-import-position
 
 
+class RanksTest(unittest.TestCase):
+  def test_equal_values_share_a_rank(self):
+    self.assertEqual(figures.ranks([5, 1, 5, 7]), [2.5, 1, 2.5, 4])
+
+  def test_correlation_heeds_order_only(self):
+    self.assertAlmostEqual(figures.rank_correlation([1, 2, 30], [4, 5, 6]), 1)
+    self.assertAlmostEqual(figures.rank_correlation([1, 2, 30], [6, 5, 4]), -1)
+    self.assertAlmostEqual(figures.rank_correlation([1, 2, 3, 4], [2, 1, 4, 3]), 0.6)
+
+  def test_two_points_or_one_value_have_none(self):
+    self.assertIsNone(figures.rank_correlation([1, 2], [3, 4]))
+    self.assertIsNone(figures.rank_correlation([1, 2, 3], [4, 4, 4]))
+
+  def test_differences_are_taken_value_by_value(self):
+    mean, deviation = figures.paired_difference([3, 5], [1, 1])
+    self.assertEqual(mean, 3)
+    self.assertAlmostEqual(deviation, 2**0.5)
+
+
 class KeptRunsTest(unittest.TestCase):
   def setUp(self):
     temporary = tempfile.TemporaryDirectory()
@@ -37,6 +56,13 @@ class KeptRunsTest(unittest.TestCase):
   def test_other_settings_are_another_run(self):
     self.all([self.make('a', {'x': 1})])
     self.assertEqual(self.all([self.make('a', {'x': 2})])['a']['value'], 2)
+
+  def test_a_forgotten_run_is_run_again(self):
+    run = self.make('a', {})
+    self.all([run])
+    KeptRuns(self.folder).forget(run)
+    KeptRuns(self.folder).forget(self.make('never', {}))
+    self.assertEqual(self.all([run])['a']['value'], 2)
 
   def test_fresh_runs_all_again(self):
     self.all([self.make('a', {})])

@@ -1,0 +1,38 @@
+"""A page of docs/results whose parts are made one at a time: a part that is not made now stays as it was."""
+import os
+import re
+
+from lib.provenance import machine
+
+MARK = '<!-- part {} -->'
+
+
+class Skipped(Exception):
+  """A part cannot be made here, or with what is given; says why."""
+
+
+def split_parts(text):
+  """The parts that a page has, by letter."""
+  pieces = re.split(r'^<!-- part (\w) -->\n', text, flags=re.M)
+  return {letter: part.strip() for letter, part in zip(pieces[1::2], pieces[2::2])}
+
+
+def join_parts(head, parts):
+  """The text of a page: its head, then the parts in the order of their letters."""
+  return '\n\n'.join([head.strip()] + [MARK.format(letter) + '\n' + part for letter, part in sorted(parts.items())]) + '\n'
+
+
+def part_of(page, title, text):
+  """The text of a part: what a Page has collected, under a head of its own."""
+  made = f"Made on {machine()}; the programs are those of {', '.join(sorted(page.revisions))}."
+  return '\n\n'.join([f'## {title}', made, text.strip()] + page.sections)
+
+
+def write_parts(path, head, made):
+  """Puts the parts just made, by letter, in the place of those that the page at `path` has."""
+  parts = {}
+  if os.path.exists(path):
+    with open(path, encoding='utf-8') as file:
+      parts = split_parts(file.read())
+  with open(path, 'w', encoding='utf-8') as file:
+    file.write(join_parts(head, {**parts, **made}))
