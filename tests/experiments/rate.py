@@ -74,10 +74,10 @@ def codecs(quick):
   return {name: settings[:1] if quick else settings for name, settings in rate_page.CODECS.items()}
 
 
-def measured_section(job, page, folder):
-  """Every codec on the updates of a folder."""
+def measured_section(job, page, folder, made=None):
+  """Every codec on the updates of a folder; `made`: settings of the run that made it, if one did."""
   budgets = rate_curves.BUDGETS[5::2] if job.arguments.quick else rate_curves.BUDGETS
-  runs = {setting: rate_curves.measuring_run(setting, folder, PROGRAMS, budgets)
+  runs = {setting: rate_curves.measuring_run(setting, folder, PROGRAMS, budgets, made)
           for settings in codecs(job.arguments.quick).values() for setting in settings}
   rows = job.kept.all(list(runs.values()), job.arguments.jobs,
                       lambda row: f"{row['codec']}, {len(row['updates'])} updates")
@@ -107,8 +107,8 @@ def part_b(job, page):
   rows = {name: row for name, (_, row) in made.items()}
   page.seen(rows.values())
   rate_page.nets_table(page, nets, rows, rate_nets.rounds_of(job.arguments.quick))
-  for folder, _ in made.values():
-    measured_section(job, page, folder)
+  for folder, row in made.values():
+    measured_section(job, page, folder, row['settings'])
   return rate_page.NETS_TITLE, rate_page.NETS_TEXT
 
 
@@ -124,8 +124,7 @@ def part_c(job, page):
   if not settings:
     raise Skipped('there is neither --cifar DIR nor --fashion DIR')
   for setting in settings:
-    lines, rate, measured, rows = rate_accuracy.run_setting(setting, job.kept, job.arguments.jobs, job.seeds,
-                                                            job.arguments.quick)
+    lines, rate, measured, rows = rate_accuracy.run_setting(setting, job.kept, job.arguments.jobs, job.seeds)
     page.seen(rows)
     rate_accuracy_page.setting_section(page, setting, lines, rate, measured.parameters, job.seeds)
   return rate_accuracy_page.TITLE, rate_accuracy_page.TEXT

@@ -5,7 +5,7 @@ import os
 import statistics
 
 from lib import rate_curves
-from lib.rate_nets import Net, making_run
+from lib.rate_nets import Net, loss_of, making_run
 from lib.rate_settings import CODECS, Codec
 
 MANIFEST_BITS = 1216  # of a payload with one tensor
@@ -50,17 +50,18 @@ class Measured:
     return candidate, self.error(candidate, bits)
 
 
-def measure(setting, kept, jobs, quick):
+def measure(setting, kept, jobs):
   """Makes updates of the setting and measures every codec on them."""
   net = updates_net(setting)
   folder = os.path.join(setting.folder, 'updates')
-  making = making_run(net, setting.options['data'], setting.programs, folder, quick)
+  rounds = setting.options['rounds']
+  making = making_run(net, setting.options['data'], setting.programs, folder, sorted({1, (rounds + 1) // 2, rounds}))
   if not os.path.isdir(os.path.join(folder, net.name)):
     kept.forget(making)
-  kept.all([making], 1, lambda row: f"training loss {row['loss'][0]:.3f} to {row['loss'][-1]:.3f}")
+  kept.all([making], 1, loss_of)
   texts = sorted({text for name, _ in setting.pairs for text in CODECS[name].candidates})
-  runs = {text: rate_curves.measuring_run(text, os.path.join(folder, net.name), setting.programs, setting.budgets())
-          for text in texts}
+  runs = {text: rate_curves.measuring_run(text, os.path.join(folder, net.name), setting.programs, setting.budgets(),
+                                          making.settings) for text in texts}
   rows = kept.all(list(runs.values()), jobs, lambda row: row['codec'])
   return Measured({text: rows[run.name] for text, run in runs.items()})
 
@@ -81,16 +82,21 @@ def chosen_rate(setting, kept, jobs):
   """The rate with which FP32 ends best, of the first seed; it is all codecs'."""
   runs = {rate: setting.run('fp32', rate, 1) for rate in setting.rates}
   rows = kept.all(list(runs.values()), jobs, say)
-  return max(setting.rates, key=lambda rate: rows[runs[rate].name]['accuracy']), rows.values()
+  return max(setting.rates, key=lambda rate: rows[runs[rate].name].get('accuracy', 0)), rows.values()
 
 
 def say(row):
-  return f"accuracy {row['accuracy']:.4f}" if 'accuracy' in row else 'refused: ' + row['refused']
+  return f"accuracy {row['accuracy']:.4f}" if 'accuracy' in row else why_not(row)
+
+
+def why_not(row):
+  """Why a run has no accuracy, or ''."""
+  return row.get('failed') or ('refused: ' + row['refused'] if 'refused' in row else '')
 
 
 @dataclasses.dataclass
 class Line:
-  """A codec at a budget: its plan, what it did to real updates, and rows by seed; a reason if it was refused."""
+  """A codec at a budget: its plan, what it did to real updates, and rows by seed; or why it has none."""
   codec: Codec
   bits: float
   plan: str
@@ -111,9 +117,9 @@ class Line:
     return 8 * statistics.mean(sent) / updates / parameters
 
 
-def run_setting(setting, kept, jobs, seeds, quick):
+def run_setting(setting, kept, jobs, seeds):
   """(lines, rate, measured, all rows) of a setting."""
-  measured = measure(setting, kept, jobs, quick)
+  measured = measure(setting, kept, jobs)
   rate, tuning = chosen_rate(setting, kept, jobs)
   plans = {pair: plan_of(pair, measured) for pair in setting.pairs}
   runs = {(pair, seed): setting.run(plan, rate, seed) for pair, (plan, _) in plans.items() if plan for seed in seeds}
@@ -125,6 +131,6 @@ def run_setting(setting, kept, jobs, seeds, quick):
   lines = []
   for pair, (plan, error) in plans.items():
     mine = [rows[runs[pair, seed].name] for seed in seeds] if plan else []
-    refused = 'no string that short' if not plan else next((row['refused'] for row in mine if 'refused' in row), '')
+    refused = next((why_not(row) for row in mine if why_not(row)), '') if plan else 'no string is that short'
     lines.append(Line(CODECS[pair[0]], pair[1], plan, error, [] if refused else mine, refused))
   return lines, rate, measured, [*rows.values(), *tuning, *measured.rows.values()]

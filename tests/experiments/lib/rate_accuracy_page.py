@@ -33,7 +33,7 @@ def table_lines(lines, updates, parameters):
     start = [line.codec.label, '-' if line.bits is None else f'{line.bits:g}', f'`{line.plan}`' if line.plan else '-']
     error = '-' if line.error is None else f'{line.error:.4f}'
     if line.refused:
-      table.append(start + ['-', '-', error, 'refused: ' + line.refused, '-', '-'])
+      table.append(start + ['-', '-', error, line.refused, '-', '-'])
       continue
     uplink = line.uplink(updates, parameters)
     losses = [row['loss'] for row in line.rows]

@@ -10,8 +10,9 @@ from lib.kept_runs import Run, file_name
 BUDGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2, 3)
 
 
-def measuring_run(codec, folder, programs, budgets=BUDGETS):
-  """One codec over all updates of a folder, as a run whose result is kept."""
+def measuring_run(codec, folder, programs, budgets=BUDGETS, made=None):
+  """One codec over all updates of a folder, as a run whose result is kept. `made`: settings of the run that made the
+  folder; with others it is measured again."""
   name = os.path.basename(os.path.abspath(folder))
   rates = ','.join(map(str, budgets))
 
@@ -22,7 +23,7 @@ def measuring_run(codec, folder, programs, budgets=BUDGETS):
     if done.returncode != 0:
       raise RuntimeError(done.stderr.strip())
     return json.loads(done.stdout)
-  settings = {'updates': folder, 'codec': codec, 'rates': rates}
+  settings = {'updates': folder, 'codec': codec, 'rates': rates, **({'made': made} if made else {})}
   return Run(file_name(f'{name}-{codec}').replace(',', '_').replace('=', ''), settings, work)
 
 

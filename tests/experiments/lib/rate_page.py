@@ -69,7 +69,7 @@ def nets_table(page, nets, rows, rounds):
   for net in nets:
     options = ' '.join(f'--{name} {value}' for name, value in net.options.items())
     loss = rows[net.name]['loss']
-    lines.append([f'`{net.name}`', net.label, f'`{options}`'] + [f'{loss[number - 1]:.3f}' for number in rounds])
+    lines.append([f'`{net.name}`', net.label, f'`{options}`'] + [f'{value:.3f}' for value in loss])
   page.table('nets', ['updates', 'net', 'federation'] + [f'training loss, round {number}' for number in rounds], lines)
 
 

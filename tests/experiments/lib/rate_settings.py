@@ -3,7 +3,7 @@ import dataclasses
 import os
 
 from lib.kept_runs import Run, file_name
-from lib.simulated_run import RefusedBudget, simulated_run
+from lib.simulated_run import FailedFederation, RefusedBudget, simulated_run
 
 VALUE_BITS = (1, 2, 3, 4, 5, 6)  # bits of a kept entry, of which the best is taken
 
@@ -59,6 +59,8 @@ class Setting:
         return whole.work()
       except RefusedBudget as refused:
         return {'refused': str(refused)}
+      except FailedFederation as failed:
+        return {'failed': str(failed)}
     return Run(name, settings, work)
 
   def budgets(self):

@@ -135,11 +135,19 @@ class AccuracyTest(unittest.TestCase):
 
   def test_a_refusal_is_a_row_of_the_table(self):
     row = rate_accuracy_page.table_lines(self.lines(), 2, 100)[-1]
-    self.assertIn('refused: a reason', row)
+    self.assertIn('a reason', row)
     self.assertEqual(len(row), len(rate_accuracy_page.HEAD))
 
   def test_error_feedback_is_compared_where_both_ran(self):
     self.assertEqual([row[0] for row in rate_accuracy_page.feedback(self.lines())], ['0.08'])
+
+
+class RefusalTest(unittest.TestCase):
+  def test_a_run_without_accuracy_says_why(self):
+    self.assertEqual(rate_accuracy.say({'refused': 'too little'}), 'refused: too little')
+    self.assertEqual(rate_accuracy.say({'failed': 'ended as FAILED'}), 'ended as FAILED')
+    self.assertEqual(rate_accuracy.say({'accuracy': 0.5}), 'accuracy 0.5000')
+    self.assertEqual(rate_accuracy.why_not({'accuracy': 0.5}), '')
 
 
 class SparseTest(unittest.TestCase):
