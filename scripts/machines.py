@@ -167,6 +167,17 @@ class Machines:
       call('ip', '-n', machine.namespace, 'link', 'set', name, 'up')
     return names
 
+  def thin_link(self, one, its_address, other, others_address, rate):
+    """A cable that carries no more than `rate`, such as '256kbit', each way; what comes faster waits for at most 400 ms.
+    Both machines' TCP is Reno, which every kernel has and which fills such a queue as Debian's default does: BBR, that of
+    some machines, sends several times what the queue holds."""
+    names = self.link(one, its_address, other, others_address)
+    for machine, name in zip((one, other), names):
+      call(*machine.inside, 'sysctl', '-q', '-w', 'net.ipv4.tcp_congestion_control=reno')
+      call('tc', '-n', machine.namespace, 'qdisc', 'replace', 'dev', name, 'root', 'tbf', 'rate', rate, 'burst', '4kb',
+           'latency', '400ms')
+    return names
+
 
 def main(job):
   """Runs `job()`: exit code 0, 1 with what failed, or 77 if this machine cannot run it."""

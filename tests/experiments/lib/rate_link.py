@@ -67,12 +67,9 @@ class Federation:
     self.sites, self.ends = [], []  # (the hub's interface, the site's)
     for number in range(settings['clients']):
       site = all_machines.add(f'SITE-{number}')
-      ends = all_machines.link(self.hub, f'10.9.{number}.1', site, f'10.9.{number}.2')
-      for place, interface in ((self.hub, ends[0]), (site, ends[1])):
-        machines.call('tc', '-n', place.namespace, 'qdisc', 'replace', 'dev', interface, 'root', 'tbf', 'rate',
-                      f'{kbits}kbit', 'burst', '4kb', 'latency', '400ms')
       self.sites.append(site)
-      self.ends.append(ends)
+      self.ends.append(
+          all_machines.thin_link(self.hub, f'10.9.{number}.1', site, f'10.9.{number}.2', f'{kbits}kbit'))
     with open(os.path.join(self.hub.folder, 'server.textproto'), 'w', encoding='utf-8') as file:
       file.write(CONFIG % {**settings, 'plan': plan})
 
