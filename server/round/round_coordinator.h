@@ -7,22 +7,18 @@
 // max_failed_rounds rounds (or initialisations) in a row. A stop waits for a publication under way.
 //
 // Round: inviting until `invited` trainers wait, or at least min_updates when invite_wait is over -> training ->
-// closing
-// -> published or failed. A failed round keeps its number and publishes nothing; the next one has the same base. The
-// run goes on until `rounds` versions are published.
+// closing -> published or failed. A failed round keeps its number and publishes nothing; the next one has the same
+// base. The run goes on until `rounds` versions are published.
 // - At most `clients` updates are folded, in the order of receipt. Further ones are held until these are folded, and
-// take
-//   the place of one that cannot be folded.
+//   take the place of one that cannot be folded.
 // - A round closes when `clients` updates are folded, or every assignment has ended with at least min_updates folded,
-// or
-//   at the deadline with at least min_updates received. What is still training then is discarded; folds are waited for.
+//   or at the deadline with at least min_updates received. What is still training then is discarded; folds are waited
+//   for.
 // - Lost assignments are replaced, by trainers that had none in this round, as far as min_updates needs it.
 // - It fails at the deadline with fewer than min_updates, when fewer can be folded, when publishing fails, and before
-// the
-//   deadline when too few are left and nobody who could replace them is known. After a restart nobody is known yet, so
-//   a resumed round waits for its deadline.
-// - An update that is durable counts even if its assignment was given up meanwhile, as long as the round takes
-// updates.
+//   the deadline when too few are left and nobody who could replace them is known. After a restart nobody is known yet,
+//   so a resumed round waits for its deadline.
+// - An update that is durable counts even if its assignment was given up meanwhile, as long as the round takes updates.
 #ifndef THINWIRE_SERVER_ROUND_ROUND_COORDINATOR_H_
 #define THINWIRE_SERVER_ROUND_ROUND_COORDINATOR_H_
 
