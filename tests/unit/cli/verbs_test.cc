@@ -28,8 +28,9 @@ class ScriptedControl : public v1::Control::Service {
   uint32_t rounds = 0;               // numbered from 1
   v1::RoundSummary summary;          // of each, but for the number
   std::set<std::string> clients;
-  std::string model;       // what ExportModel sends
-  uint64_t announced = 0;  // its size in the header; 0: the true one
+  v1::ClientSummary client;  // each of them, but for the id
+  std::string model;         // what ExportModel sends
+  uint64_t announced = 0;    // its size in the header; 0: the true one
   grpc::Status failure;
 
  private:
@@ -58,7 +59,8 @@ class ScriptedControl : public v1::Control::Service {
                            v1::ListClientsResponse* out) override {
     for (auto it = clients.upper_bound(in->after_client_id()); it != clients.end(); ++it) {
       if (out->clients_size() == static_cast<int>(in->max_clients())) break;
-      out->add_clients()->set_client_id(*it);
+      *out->add_clients() = client;
+      out->mutable_clients()->rbegin()->set_client_id(*it);
     }
     return failure;
   }
@@ -217,6 +219,18 @@ TEST_F(VerbsTest, UploadsShowWhatUpdatesTookAndWhatCameOfIt) {
   control.summary.clear_uploads();
   EXPECT_EQ(Run(RunUploads), CliExit::kOk);
   EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 1) << out;
+}
+
+TEST_F(VerbsTest, ClientsShowWhatTheirLinksCarryAndHowTheyUsedTheirBudgets) {
+  control.clients = {"hospital-1"};
+  EXPECT_EQ(Run(RunClients), CliExit::kOk);
+  EXPECT_THAT(out, testing::ContainsRegex("hospital-1 +trainer +0 +0.0 s +- +- +- "));
+  control.client.set_uplink_bits_per_second(64'000);
+  control.client.set_granted_bits(20'000);
+  control.client.set_payload_bits(19'500);
+  control.client.set_distortion(0.125);
+  EXPECT_EQ(Run(RunClients), CliExit::kOk);
+  EXPECT_THAT(out, testing::ContainsRegex("hospital-1 +trainer +0 +0.0 s +64 kbit/s +97.50% +0.125 "));
 }
 
 TEST_F(VerbsTest, ExportWritesTheModelWholeAndSaysWhichVersion) {
