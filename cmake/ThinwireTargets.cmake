@@ -27,7 +27,8 @@ function(thinwire_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  # Half of a build from nothing is tests, and this takes 40 % off; what they test is compiled as it is installed.
+  # Half of a build from nothing is tests: less optimisation is less compiling. What they test is compiled as it is
+  # installed.
   target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
   target_compile_definitions(${name} PRIVATE THINWIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              THINWIRE_BINARY_DIR="${PROJECT_BINARY_DIR}")

@@ -1,5 +1,7 @@
 #include "server/service/round_summary.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/wire/convert.h"

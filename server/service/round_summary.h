@@ -2,8 +2,6 @@
 #ifndef THINWIRE_SERVER_SERVICE_ROUND_SUMMARY_H_
 #define THINWIRE_SERVER_SERVICE_ROUND_SUMMARY_H_
 
-#include <optional>
-
 #include "absl/status/statusor.h"
 #include "server/round/round_coordinator.h"
 #include "server/store/journal.h"
@@ -15,7 +13,8 @@ v1::RunState ToProto(RunState state);
 v1::RoundState ToProto(RoundState state);
 v1::RoundCounters ToProto(const RoundCounters& counters);
 
-// DATA_LOSS if the row's traffic is damaged.
+// With what the journal knows of its evaluation. DATA_LOSS if the row's traffic or uploads are damaged; the journal's
+// errors. `journal` is only read.
 absl::StatusOr<v1::RoundSummary> MakeSummary(const RoundRow& row, Journal* journal);
 
 }  // namespace thinwire
