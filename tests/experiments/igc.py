@@ -3,7 +3,8 @@
 
 Simulated federations on SST-2 (--sst2), Shakespeare by role (--shakespeare) and CIFAR-10 (--cifar), each a folder as
 docs/text.md and docs/simulate.md have it; what is not given is left out. Each rival and the plain subspace try three
-rates with the first seed and run the best with all; their variants take the same. Studies of d, K, E, local steps and bits are made on SST-2. Each finished run is kept
+rates with the first seed and run the best with all; variants of the subspace take its rate. Studies of d, K, E, local
+steps and bits are made on SST-2, the time of the projection is measured on CIFAR-10. Each finished run is kept
 in out/experiments/igc, so that a broken experiment goes on where it stopped. Tables (markdown, CSV) and plots go to
 docs/results. --quick makes shorter runs of one seed, in a folder of its own.
 """
@@ -12,7 +13,7 @@ import os
 import subprocess
 import sys
 
-from lib import igc_page, igc_tasks
+from lib import igc_cost, igc_page, igc_tasks
 from lib.igc_tasks import Task
 from lib.kept_runs import FailedRuns, KeptRuns
 from lib.page import Page
@@ -53,20 +54,21 @@ def tasks(arguments, programs, folder):
                'partition': 'dirichlet:0.3', 'samples': 20000, 'batch': 16, 'rounds': 28, 'evaluate-every': 4, **everywhere,
                **short}
     task = Task('sst2', 'SST-2, labels skewed', options, (0.1, 0.3, 1), (10, 30, 100), programs, folder)
-    methods = methods_of(task, 500, 2000, (5, 800), 4096, 8)
+    methods = methods_of(task, 500, (2000, 300, 30), (5, 10000), 4096, 8)
+    methods.append(igc_tasks.momentum_in_sketches(500, 2000, (5, 10000), (0.01, 0.03, 0.1)))
     result.append((task, methods, igc_tasks.studies(4096, 8, options, 500, methods)))
   if arguments.shakespeare:
     options = {'task': 'text', 'data': arguments.shakespeare, 'model': 'transformer-xs', 'clients': 100,
-               'partition': 'speaker', 'samples': 20000, 'batch': 8, 'rounds': 28, 'evaluate-every': 4,
+               'partition': 'speaker', 'samples': 20000, 'batch': 8, 'rounds': 24, 'evaluate-every': 6,
                'test-samples': 1000, **everywhere, **short}
     task = Task('shakespeare', 'Shakespeare by role, next character', options, (0.1, 0.3, 1), (5, 15, 50), programs,
                 folder)
-    result.append((task, methods_of(task, 200, 500, (5, 200), 1024, 8), {}))
+    result.append((task, methods_of(task, 200, (500, 80, 10), (5, 2000), 1024, 8), {}))
   if arguments.cifar:
-    options = {'data': arguments.cifar, 'model': 'resnet9-narrow', 'clients': 100, 'partition': 'dirichlet:0.3',
-               'samples': 10000, 'batch': 20, 'rounds': 40, 'evaluate-every': 8, **everywhere, **short}
+    options = {'data': arguments.cifar, 'model': 'resnet9-narrow', 'clients': 25, 'partition': 'dirichlet:0.3',
+               'samples': 10000, 'batch': 20, 'rounds': 24, 'evaluate-every': 8, **everywhere, 'clients-per-round': 5, **short}
     task = Task('cifar', 'CIFAR-10, labels skewed', options, (0.02, 0.05, 0.1), (2, 6, 20), programs, folder)
-    result.append((task, methods_of(task, 100, 2000, (5, 800), 4096, 8), {}))
+    result.append((task, methods_of(task, 400, (2000, 300, 30), (5, 8000), 4096, 8), {}))
   return result
 
 
@@ -92,6 +94,9 @@ def say(row):
 def write(page, task, methods, studies, rows, chosen, seeds):
   def of(method):
     its = [rows[task.run(method, chosen[method.name], seed).name] for seed in seeds]
+    failed = [row for row in its if 'failed' in row]
+    if failed:
+      raise FailedRuns(f"{method.name} on {task.label}, rate {chosen[method.name]:g}: {failed[0]['failed']}")
     page.seen(its)
     return its
   igc_page.method_section(page, task, methods, chosen, {method.name: of(method) for method in methods})
@@ -109,9 +114,14 @@ def main():
   seeds = [1] if arguments.quick else list(range(1, arguments.seeds + 1))
   kept = KeptRuns(os.path.join(folder, 'rows'), arguments.fresh)
   page = Page(folder if arguments.quick else os.path.join(TOP, 'docs', 'results'), 'igc')
-  for task, methods, studies in tasks(arguments, os.path.join(TOP, 'build', 'dev', 'bin'), folder):
+  programs = os.path.join(TOP, 'build', 'dev', 'bin')
+  for task, methods, studies in tasks(arguments, programs, folder):
     rows, chosen = run_task(task, methods, studies, kept, seeds, arguments.jobs)
     write(page, task, methods, studies, rows, chosen, seeds)
+  if arguments.cifar:
+    cost = igc_cost.runs(arguments.cifar, programs, os.path.join(folder, 'states'), len(seeds))
+    rows = kept.all([run for several in cost.values() for run in several], 1, lambda row: f"{row['cpu_seconds']:.1f} s")
+    igc_cost.section(page, {plan: [rows[run.name] for run in several] for plan, several in cost.items()})
   path = page.write('./run experiment igc' + (' --quick' if arguments.quick else ''), igc_page.TITLE, igc_page.TEXT)
   print(f'written to {os.path.relpath(path)}')
 

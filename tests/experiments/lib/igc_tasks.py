@@ -1,9 +1,10 @@
 """Which federations ./run experiment igc runs: tasks, methods and the rates that are tried for each."""
 import dataclasses
+import math
 import os
 
-from lib.kept_runs import file_name
-from lib.simulated_run import simulated_run
+from lib.kept_runs import Run, file_name
+from lib.simulated_run import FailedFederation, simulated_run
 
 
 @dataclasses.dataclass
@@ -16,6 +17,7 @@ class Method:
   subspace: bool = False  # which of a task's lists of rates
   tuned_like: str = ''    # takes the rate that was best for this method, instead of trying all,
   scale: float = 1        # times this
+  rates: tuple = ()       # to try instead of the task's
 
 
 @dataclasses.dataclass
@@ -33,10 +35,20 @@ class Task:
   def run(self, method, rate, seed):
     settings = {**self.options, **method.options, 'plan': method.plan, 'learning-rate': rate, 'seed': seed}
     name = file_name(f'{self.name}-{method.name}-{rate}-{seed}')
-    return simulated_run(name, settings, self.programs, os.path.join(self.folder, 'states'))
+    return with_divergence(simulated_run(name, settings, self.programs, os.path.join(self.folder, 'states')))
 
   def rates_of(self, method):
-    return self.subspace_rates if method.subspace else self.rates
+    return method.rates or (self.subspace_rates if method.subspace else self.rates)
+
+
+def with_divergence(run):
+  """A federation that failed, as one of too high a rate does, is a result, too: an infinite loss."""
+  def work():
+    try:
+      return run.work()
+    except FailedFederation as error:
+      return {'accuracy': math.nan, 'loss': math.inf, 'failed': str(error)}
+  return Run(run.name, run.settings, work)
 
 
 def best_rate(task, method, methods, rows):
@@ -49,26 +61,25 @@ def best_rate(task, method, methods, rows):
 
 def rivals(options, local, sparse, sketch):
   """Plans of the whole model, in a federation of `options`. `local`: samples of a client or more, for one step a round;
-  `sketch`: rows, columns."""
-  fewer = {'epochs': 4, 'rounds': options['rounds'] // 4, 'evaluate-every': options['evaluate-every'] // 4}
+  sparse: numbers k of top-k, the first one FetchSGD's, too; `sketch`: rows, columns."""
+  fewer = {'epochs': 4, 'rounds': options['rounds'] // 4, 'evaluate-every': max(1, options['evaluate-every'] // 4)}
+  rows, columns = sketch
   return [
       Method('fedsgd', 'FedSGD, one step a round', 'fp32', {'batch': local}),
       Method('fedavg', 'FedAvg', 'fp32'),
       Method('fedavg4', 'FedAvg, 4 epochs, a quarter of the rounds', 'fp32', fewer, tuned_like='fedavg'),
-      *sparse_rivals(local, sparse, sketch),
-      *sparse_rivals(local, sparse // 4, (sketch[0], sketch[1] // 4), 'small'),
+      Method('topk', f'local top-k, k = {sparse[0]:,}', f'topk:k={sparse[0]}'),
+      *(Method(f'topk{k}', f'local top-k, k = {k:,}', f'topk:k={k}') for k in sparse[1:]),
+      Method('fetchsgd', f'FetchSGD, {rows} x {columns:,}, k = {sparse[0]:,}, no momentum',
+             f'fetchsgd:rows={rows},columns={columns},k={sparse[0]},momentum=0'),
   ]
 
 
-def sparse_rivals(local, sparse, sketch, size=''):
-  """Top-k and FetchSGD; those of another size take the rates of these."""
-  like = (lambda name: name) if size else (lambda name: '')
+def momentum_in_sketches(local, k, sketch, rates):
+  """FetchSGD as its paper has it: one step a round, momentum in the sketch."""
   rows, columns = sketch
-  return [
-      Method('topk' + size, f'local top-k, k = {sparse:,}', f'topk:k={sparse}', tuned_like=like('topk')),
-      Method('fetchsgd' + size, f'FetchSGD, {rows} x {columns:,}, k = {sparse:,}',
-             f'fetchsgd:rows={rows},columns={columns},k={sparse}', {'batch': local}, tuned_like=like('fetchsgd')),
-  ]
+  return Method('fetchsgd1', f'FetchSGD, {rows} x {columns:,}, k = {k:,}, momentum 0.9, one step a round',
+                f'fetchsgd:rows={rows},columns={columns},k={k}', {'batch': local}, rates=rates)
 
 
 def subspaces(dimension, epoch, vectors):
@@ -78,6 +89,8 @@ def subspaces(dimension, epoch, vectors):
       like_static('varying', f'IGC time-varying, E = {epoch}', f'igc:d={dimension},epoch={epoch}'),
       like_static('k', f'IGC K = {vectors}', f'igc:d={dimension},k={vectors}'),
       like_static('bits4', 'IGC static, 4 bits', f'igc:d={dimension},value=s1e2m1/64'),
+      like_static('wide', f'IGC static, d = {4 * dimension:,}, 4 bits', f'igc:d={4 * dimension},value=s1e2m1/64',
+                  scale=1 / 4),
   ]
 
 
@@ -88,7 +101,7 @@ def like_static(name, label, plan, options=None, scale=1.0):
 def studies(dimension, epoch, options, local, methods):
   """By name: a title, what it says, and methods that take static's rate; those of `methods` that belong there are not
   run again. Bytes of K vectors at once are those of a dimension K times as large."""
-  static, _, _, bits4 = (method for method in methods if method.subspace)
+  static, bits4 = (next(method for method in methods if method.name == name) for name in ('static', 'bits4'))
   quarter = dimension // 4
   small = like_static(f'd{quarter}', f'd = {quarter:,}', f'igc:d={quarter}', scale=4.0)
   half = {'epochs': 2, 'rounds': options['rounds'] // 2, 'evaluate-every': max(1, options['evaluate-every'] // 2)}
@@ -102,7 +115,7 @@ def studies(dimension, epoch, options, local, methods):
                        f'igc:d={quarter},k={k}' + (f',epoch={e}' if e else ''), scale=4.0)
   return {
       'd': ('d against accuracy', 'The rate goes with 1 / d: the step of a coordinate is the same.',
-            [of_dimension(1 / 16), small, static, of_dimension(4)]),
+            [small, static, of_dimension(4)]),
       'k_e': ('K and E against accuracy', f'Vectors of {quarter:,} at once, and versions to an epoch.',
               [small, of_vectors(1, epoch), of_vectors(4, 0), of_vectors(4, epoch)]),
       'steps': ('Local steps', 'One step of all samples of a client, one epoch, two with half the rounds.',

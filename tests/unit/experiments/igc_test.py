@@ -1,11 +1,13 @@
 """Which rate ./run experiment igc takes, what is on the front, and what its page says."""
+import math
 import os
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'experiments'))
-from lib import igc_page, igc_tasks  # noqa: E402  pylint: disable=wrong-import-position
-from lib.simulated_run import row_of  # noqa: E402  pylint: disable=wrong-import-position
+from lib import igc_cost, igc_page, igc_tasks  # noqa: E402  pylint: disable=wrong-import-position
+from lib.kept_runs import Run  # noqa: E402  pylint: disable=wrong-import-position
+from lib.simulated_run import FailedFederation, row_of  # noqa: E402  pylint: disable=wrong-import-position
 
 OPTIONS = {'rounds': 8, 'evaluate-every': 4}
 
@@ -13,7 +15,7 @@ OPTIONS = {'rounds': 8, 'evaluate-every': 4}
 def row(accuracy, loss, up=1e6, down=1e6):
   return {'accuracy': accuracy, 'loss': loss, 'cpu_seconds': 1, 'revision': 'x',
           'seen': [{'round': 8, 'payload': up + down, 'accuracy': accuracy, 'loss': loss}],
-          'trainers': {'up': {'payload': up}, 'down': {'payload': down}}}
+          'payload_up': [up * 3 / 4, up / 4], 'trainers': {'up': {'payload': up}, 'down': {'payload': down}}}
 
 
 class RatesTest(unittest.TestCase):
@@ -31,32 +33,42 @@ class RatesTest(unittest.TestCase):
     self.assertEqual(igc_tasks.best_rate(self.task, like, self.methods, self.rows), 400)
 
   def test_what_a_method_says_goes_before_the_task(self):
-    fewer = next(method for method in igc_tasks.rivals(OPTIONS, 5, 7, (3, 9)) if method.name == 'fedavg4')
+    fewer = next(method for method in igc_tasks.rivals(OPTIONS, 5, (7,), (3, 9)) if method.name == 'fedavg4')
     settings = self.task.run(fewer, 0.1, 2).settings
     self.assertEqual((settings['rounds'], settings['evaluate-every'], settings['epochs']), (2, 1, 4))
     self.assertEqual((settings['plan'], settings['learning-rate'], settings['seed']), ('fp32', 0.1, 2))
 
 
 class RivalsTest(unittest.TestCase):
-  def test_small_ones_take_the_rates_of_the_others(self):
-    by_name = {method.name: method for method in igc_tasks.rivals(OPTIONS, 5, 400, (3, 800))}
-    self.assertEqual((by_name['topk'].plan, by_name['topk'].tuned_like), ('topk:k=400', ''))
-    self.assertEqual((by_name['topksmall'].plan, by_name['topksmall'].tuned_like), ('topk:k=100', 'topk'))
-    self.assertEqual(by_name['fetchsgdsmall'].plan, 'fetchsgd:rows=3,columns=200,k=100')
+  def test_each_k_is_tuned_by_itself(self):
+    by_name = {method.name: method for method in igc_tasks.rivals(OPTIONS, 5, (400, 30), (3, 800))}
+    self.assertEqual((by_name['topk'].plan, by_name['topk30'].plan), ('topk:k=400', 'topk:k=30'))
+    self.assertEqual((by_name['topk'].tuned_like, by_name['topk30'].tuned_like), ('', ''))
+    self.assertEqual(by_name['fetchsgd'].plan, 'fetchsgd:rows=3,columns=800,k=400,momentum=0')
+
+  def test_a_method_may_have_rates_of_its_own(self):
+    task = igc_tasks.Task('t', 'T', OPTIONS, (0.1, 1), (10, 100))
+    self.assertEqual(task.rates_of(igc_tasks.momentum_in_sketches(5, 400, (3, 800), (0.01, 0.03))), (0.01, 0.03))
+
+  def test_a_federation_that_failed_is_the_worst_rate(self):
+    def fail():
+      raise FailedFederation('3 rounds failed')
+    row = igc_tasks.with_divergence(Run('n', {}, fail)).work()
+    self.assertEqual((row['loss'], row['failed']), (math.inf, '3 rounds failed'))
 
 
 class StudiesTest(unittest.TestCase):
   def test_what_methods_run_is_not_run_again(self):
     methods = igc_tasks.subspaces(1024, 4, 2)
     studies = igc_tasks.studies(1024, 4, OPTIONS, 5, methods)
-    self.assertIs(studies['d'][2][2], methods[0])
+    self.assertIs(studies['d'][2][1], methods[0])
     self.assertIs(studies['bits'][2][2], methods[3])
-    self.assertIs(studies['d'][2][1], studies['k_e'][2][0])
+    self.assertIs(studies['d'][2][0], studies['k_e'][2][0])
 
   def test_the_rate_goes_with_one_over_d(self):
     sizes = igc_tasks.studies(1024, 4, OPTIONS, 5, igc_tasks.subspaces(1024, 4, 2))['d'][2]
     self.assertEqual([(one.plan, one.scale) for one in sizes],
-                     [('igc:d=64', 16), ('igc:d=256', 4), ('igc:d=1024', 1), ('igc:d=4096', 0.25)])
+                     [('igc:d=256', 4), ('igc:d=1024', 1), ('igc:d=4096', 0.25)])
 
 
 class PageTest(unittest.TestCase):
@@ -85,6 +97,19 @@ class SimulatedRunTest(unittest.TestCase):
   def test_a_run_that_was_not_completed_is_no_row(self):
     with self.assertRaisesRegex(RuntimeError, 'FAILED: why'):
       row_of({**self.RESULT, 'state': 'FAILED', 'reason': 'why'})
+
+
+class CostTest(unittest.TestCase):
+  def test_seconds_are_of_a_round_and_against_fp32(self):
+    lines = igc_cost.lines_of({'fp32': [{'cpu_seconds': 40.0}] * 2,
+                               'igc:d=4096': [{'cpu_seconds': 43.0}, {'cpu_seconds': 41.0}]})
+    self.assertEqual([line[1:] for line in lines], [['10.00 ± 0.00', '+0.0 %'], ['10.50 ± 0.35', '+5.0 %']])
+
+  def test_both_plans_run_the_same_rounds(self):
+    runs = igc_cost.runs('data', 'bin', 'states', 2)
+    self.assertEqual([len(several) for several in runs.values()], [2, 2])
+    settings = [dict(several[0].settings, plan='') for several in runs.values()]
+    self.assertEqual(settings[0], settings[1])
 
 
 if __name__ == '__main__':
