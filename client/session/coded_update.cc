@@ -49,7 +49,7 @@ struct ErrorSums {
 absl::StatusOr<CodingReport> SubtractSent(const UpdatePlan& plan, const std::string& bytes, const UpdateLayout& layout,
                                           std::vector<float>* values) {
   ErrorSums sums;
-  sums.exponent = plan.weight_exponent;
+  sums.exponent = plan.weight_exponent.first;
   TW_RETURN_IF_ERROR(
       DecodeUpdateString(plan.codec(), bytes, layout, [&](const UpdateLayout::Tensor& tensor, absl::Span<float> sent) {
         for (uint64_t i = 0; i < tensor.count; ++i) {
@@ -72,14 +72,15 @@ absl::StatusOr<CodedUpdate> EncodeCodedUpdate(const ExchangePlan& plan, const Mo
   const std::optional<uint64_t> room = UpdateRoom(spec, request.most_bits);
   TW_ASSIGN_OR_RETURN(BufferDifferences buffers,
                       BufferDifferences::Create(model, *request.base_buffers, *request.trained));
+  const UpdatePlan update_plan = plan.update->AtRound(request.round);
   CodedUpdate coded;
   TW_ASSIGN_OR_RETURN(coded.unsent, AllOf(update));
-  TW_ASSIGN_OR_RETURN(const std::string bytes, CodeUpdate(*plan.update, layout, coded.unsent, room.value_or(0),
+  TW_ASSIGN_OR_RETURN(const std::string bytes, CodeUpdate(update_plan, layout, coded.unsent, room.value_or(0),
                                                           DeriveKey({request.seed, KeyWord("coded update")})));
   EncodeOptions options{Representation::kDelta, plan.uplink, request.base_id};
   options.update = &bytes;
   TW_ASSIGN_OR_RETURN(coded.payload, EncodePayload(spec, options, buffers, path));
-  TW_ASSIGN_OR_RETURN(coded.report, SubtractSent(*plan.update, bytes, layout, &coded.unsent));
+  TW_ASSIGN_OR_RETURN(coded.report, SubtractSent(update_plan, bytes, layout, &coded.unsent));
   return coded;
 }
 

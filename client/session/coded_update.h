@@ -23,8 +23,9 @@ struct CodedUpdate {
 // Where an update comes from, and what decides how it is coded.
 struct CodedUpdateRequest {
   uint64_t most_bits = 0;  // that the payload may have
-  Digest base_id;          // names R
-  uint64_t seed = 0;       // the assignment's: decides random rounding
+  uint32_t round = 1;
+  Digest base_id;     // names R
+  uint64_t seed = 0;  // the assignment's: decides random rounding
   // Where the buffers of R and of what was trained are, by the tensors of the model that the update is of.
   BlockSource* base_buffers = nullptr;
   BlockSource* trained = nullptr;

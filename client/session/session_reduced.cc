@@ -57,8 +57,8 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeCoded(const Assignment& assignme
                                                       BlockSource& trained, const std::string& path,
                                                       CodingReport* report) {
   PayloadSource buffers(model_.base(), SegmentCheck::kFrameOnly);
-  const CodedUpdateRequest request{BudgetOf(assignment, *spec_), model_.base().ref().id, assignment.seed, &buffers,
-                                   &trained};
+  const CodedUpdateRequest request{
+      BudgetOf(assignment, *spec_), assignment.round, model_.base().ref().id, assignment.seed, &buffers, &trained};
   TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, *spec_, update, request, path));
   *report = coded.report;
   if (run_.plan.error_decay <= 0) return coded.payload;

@@ -49,8 +49,8 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeCoordinates(const Assignment& as
     const std::optional<BasisFile> no_error;
     UpdateVector update(spec, &delta, no_error, /*decay=*/0);
     CoordinatesDelta base(start, start, BufferTensors(*spec_), subspace_.start());
-    const CodedUpdateRequest request{BudgetOf(assignment, spec), assignment.subspace->base_id, assignment.seed, &base,
-                                     &delta};
+    const CodedUpdateRequest request{
+        BudgetOf(assignment, spec), assignment.round, assignment.subspace->base_id, assignment.seed, &base, &delta};
     TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, spec, &update, request, path));
     *report = coded.report;
     return coded.payload;

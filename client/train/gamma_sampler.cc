@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "client/train/portable_math.h"
+#include "common/base/portable_math.h"
 
 namespace thinwire {
 namespace {

@@ -150,10 +150,10 @@ std::vector<ExchangePlan> ReducedMatrixPlans() {
 
 std::vector<ExchangePlan> BudgetMatrixPlans() {
   std::vector<ExchangePlan> plans;
-  for (const char* text :
-       {"rdu:bits=0.05", "rdu:total=20000,fast", "m22:bits=0.5,r=3,m=2", "m22:bits=0.5,r=3,weibull,ml",
-        "tinyscript:bits=0.5,r=2", "topk-uniform:bits=0.5,r=4", "topk-float:bits=0.5,format=s1e5m2", "sign:bits=1.5",
-        "qsgd:bits=2,bucket=512", "eden:bits=0.5,twice", "eden:bits=0.5,unbiased"}) {
+  for (const char* text : {"rdu:bits=0.05", "rdu:total=20000,fast", "rdu:bits=0.25,m=4..0/20", "m22:bits=0.5,r=3,m=2",
+                           "m22:bits=0.5,r=3,weibull,ml", "tinyscript:bits=0.5,r=2", "topk-uniform:bits=0.5,r=4",
+                           "topk-float:bits=0.5,format=s1e5m2", "sign:bits=1.5", "qsgd:bits=2,bucket=512",
+                           "eden:bits=0.5,twice", "eden:bits=0.5,unbiased"}) {
     plans.push_back(BudgetPlan(*UpdatePlan::Parse(text)));
     plans.push_back(plans.back());
     plans.back().error_decay = 1;

@@ -87,7 +87,16 @@ absl::StatusOr<UpdatePiece> ReadUpdateFrame(absl::string_view frame, uint64_t va
 std::string DescribeUpdate(const UpdatePiece& first) {
   if (first.codec == CodecId::kQuantized) return absl::StrCat("quantized: ", DescribeQuantized(first.bytes));
   if (first.bytes.empty()) return "rdu (zeros)";
-  return first.bytes[0] == 1 ? "rdu best" : first.bytes[0] == 2 ? "rdu fast" : "rdu unknown";
+  switch (first.bytes[0]) {
+    case 1:
+      return "rdu best";
+    case 2:
+      return "rdu fast";
+    case 3:
+      return "rdu best, companded";
+    default:
+      return "rdu unknown";
+  }
 }
 
 float UpdateStep(const UpdatePiece& first) {

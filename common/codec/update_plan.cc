@@ -16,7 +16,6 @@ namespace thinwire {
 namespace {
 
 constexpr int kMaxValueBits = 8;
-constexpr double kMaxWeightExponent = 16;
 constexpr uint64_t kMaxBucket = uint64_t{1} << 32;
 
 absl::Status Refuse(const std::string& what) {
@@ -53,10 +52,24 @@ absl::Status CheckValueBits(int bits) {
   return Refuse(absl::StrCat("a kept value has ", bits, " bits, must be 1 to ", kMaxValueBits, ", a sign among them"));
 }
 
+absl::Status CheckExponent(const WeightExponent& exponent) {
+  for (const double m : {exponent.first, exponent.last}) {
+    if (!(m >= 0 && m <= WeightExponent::kMax)) {
+      return Refuse(absl::StrCat("M is ", m, ", must be 0 to ", WeightExponent::kMax));
+    }
+  }
+  if (exponent.rounds <= WeightExponent::kMaxRounds) return absl::OkStatus();
+  return Refuse(absl::StrCat("M changes in ", exponent.rounds, " rounds, at most ", WeightExponent::kMaxRounds));
+}
+
 absl::Status CheckLevels(const UpdatePlan& plan) {
   TW_RETURN_IF_ERROR(CheckValueBits(plan.value_bits));
-  if (plan.weight_exponent >= 0 && plan.weight_exponent <= kMaxWeightExponent) return absl::OkStatus();
-  return Refuse(absl::StrCat("M is ", plan.weight_exponent, ", must be 0 to ", kMaxWeightExponent));
+  return CheckExponent(plan.weight_exponent);
+}
+
+absl::Status CheckRdu(const UpdatePlan& plan) {
+  if (!plan.fast || plan.weight_exponent.zero()) return CheckExponent(plan.weight_exponent);
+  return Refuse("rdu's fast profile has no M: it weighs no bits; leave out one of them");
 }
 
 absl::Status CheckFormat(const FloatFormat& format) {
@@ -66,7 +79,7 @@ absl::Status CheckFormat(const FloatFormat& format) {
 
 std::string LevelsName(const UpdatePlan& plan) {
   return absl::StrCat("top-k ", plan.weibull ? "weibull" : "gennorm", plan.likelihood ? " (ml)" : "",
-                      " M=", plan.weight_exponent, " R=", plan.value_bits);
+                      " M=", plan.weight_exponent.Name(), " R=", plan.value_bits);
 }
 
 struct Method {
@@ -74,8 +87,8 @@ struct Method {
   UpdateMethod method;
   const char* parts;  // those of its own
 };
-constexpr Method kMethods[] = {{"rdu", UpdateMethod::kRdu, "fast"},
-                               {"m22", UpdateMethod::kLevels, "r=BITS, m=NUMBER, weibull, ml"},
+constexpr Method kMethods[] = {{"rdu", UpdateMethod::kRdu, "fast, m=NUMBER or FIRST..LAST/ROUNDS"},
+                               {"m22", UpdateMethod::kLevels, "r=BITS, m=NUMBER or FIRST..LAST/ROUNDS, weibull, ml"},
                                {"tinyscript", UpdateMethod::kLevels, "r=BITS"},
                                {"topk-uniform", UpdateMethod::kUniform, "r=BITS"},
                                {"topk-float", UpdateMethod::kFloat, "format=s1eXmY"},
@@ -106,7 +119,9 @@ bool TakeOwnPart(const Method& method, absl::string_view key, absl::string_view 
   if (key == "r" && (levels || method.method == UpdateMethod::kUniform)) {
     return absl::SimpleAtoi(value, &plan->value_bits);
   }
-  if (key == "m" && free_levels) return absl::SimpleAtod(value, &plan->weight_exponent);
+  if (key == "m" && (free_levels || method.method == UpdateMethod::kRdu)) {
+    return WeightExponent::Parse(value, &plan->weight_exponent);
+  }
   if (key == "weibull" && alone && free_levels) return plan->weibull = true;
   if (key == "ml" && alone && free_levels) return plan->likelihood = true;
   if (key == "format" && method.method == UpdateMethod::kFloat) return TakeFormat(value, plan);
@@ -159,18 +174,44 @@ absl::Status TakePart(const Method& method, absl::string_view part, UpdatePlan* 
 
 }  // namespace
 
+double WeightExponent::At(uint32_t round) const {
+  if (rounds == 0 || round <= 1) return first;
+  return round > rounds ? last : first + (last - first) * (round - 1) / rounds;
+}
+
+std::string WeightExponent::Name() const {
+  return rounds == 0 ? absl::StrCat(first) : absl::StrCat(first, "..", last, "/", rounds);
+}
+
+bool WeightExponent::Parse(absl::string_view text, WeightExponent* exponent) {
+  *exponent = WeightExponent();
+  const std::pair<absl::string_view, absl::string_view> ends = absl::StrSplit(text, absl::MaxSplits("..", 1));
+  if (ends.first.size() == text.size()) return absl::SimpleAtod(text, &exponent->first);
+  const std::pair<absl::string_view, absl::string_view> last = absl::StrSplit(ends.second, absl::MaxSplits('/', 1));
+  return absl::SimpleAtod(ends.first, &exponent->first) && absl::SimpleAtod(last.first, &exponent->last) &&
+         absl::SimpleAtoi(last.second, &exponent->rounds) && exponent->rounds > 0;
+}
+
 uint64_t UpdatePlan::BudgetBits(uint64_t values) const {
   if (link.has_value()) return static_cast<uint64_t>(static_cast<double>(link->bits_per_second) * link->seconds);
   return bits != 0 ? bits : static_cast<uint64_t>(bits_per_parameter * static_cast<double>(values));
 }
 
+UpdatePlan UpdatePlan::AtRound(uint32_t round) const {
+  UpdatePlan plan = *this;
+  plan.weight_exponent = WeightExponent{weight_exponent.At(round), 0, 0};
+  return plan;
+}
+
 bool UpdatePlan::suits_error_feedback() const {
-  if (method == UpdateMethod::kLevels) return weight_exponent == 0;
-  return method != UpdateMethod::kQsgd && !(method == UpdateMethod::kEden && unbiased);
+  return weight_exponent.zero() && method != UpdateMethod::kQsgd && !(method == UpdateMethod::kEden && unbiased);
 }
 
 absl::Status UpdatePlan::Validate() const {
   TW_RETURN_IF_ERROR(CheckBudget(*this));
+  if (method != UpdateMethod::kRdu && method != UpdateMethod::kLevels && !(weight_exponent == WeightExponent())) {
+    return Refuse(absl::StrCat(MethodName(), " has no M; leave exponent_change out"));
+  }
   switch (method) {
     case UpdateMethod::kLevels:
       return CheckLevels(*this);
@@ -182,6 +223,7 @@ absl::Status UpdatePlan::Validate() const {
       if (bucket <= kMaxBucket) return absl::OkStatus();
       return Refuse(absl::StrCat("bucket is ", bucket, ", at most ", kMaxBucket, ", or 0 for whole tensors"));
     case UpdateMethod::kRdu:
+      return CheckRdu(*this);
     case UpdateMethod::kSign:
     case UpdateMethod::kEden:
       return absl::OkStatus();
@@ -192,7 +234,8 @@ absl::Status UpdatePlan::Validate() const {
 std::string UpdatePlan::MethodName() const {
   switch (method) {
     case UpdateMethod::kRdu:
-      return fast ? "rdu fast" : "rdu";
+      return absl::StrCat(fast ? "rdu fast" : "rdu",
+                          weight_exponent.zero() ? "" : absl::StrCat(" M=", weight_exponent.Name()));
     case UpdateMethod::kLevels:
       return LevelsName(*this);
     case UpdateMethod::kUniform:

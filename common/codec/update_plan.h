@@ -39,6 +39,27 @@ struct LinkBudget {
   }
 };
 
+// M of the distortion |x|^M (x - y)^2, which may move from round to round.
+struct WeightExponent {
+  static constexpr double kMax = 16;
+  static constexpr uint32_t kMaxRounds = 1'000'000;
+
+  double first = 0;     // in the first round
+  double last = 0;      // from round `rounds` + 1 on; equal steps between
+  uint32_t rounds = 0;  // 0: `first` in all rounds
+
+  // Rounds count from 1.
+  double At(uint32_t round) const;
+  bool zero() const { return first == 0 && (rounds == 0 || last == 0); }
+  // "4", "4..0/20"; Parse reads both.
+  std::string Name() const;
+  static bool Parse(absl::string_view text, WeightExponent* exponent);
+
+  friend bool operator==(const WeightExponent& a, const WeightExponent& b) {
+    return a.first == b.first && a.last == b.last && a.rounds == b.rounds;
+  }
+};
+
 // How an upload is coded, and how many bits it may take. The budget is of payload_bits: of all that travels, manifest,
 // headers and buffers included. Exactly one of the three forms of it is given.
 struct UpdatePlan {
@@ -50,19 +71,21 @@ struct UpdatePlan {
   uint64_t bits = 0;
   std::optional<LinkBudget> link;
 
-  bool fast = false;           // kRdu: its other profile
-  bool weibull = false;        // kLevels: double Weibull, not generalised normal
-  bool likelihood = false;     // kLevels: fitted by maximum likelihood, not by moments
-  double weight_exponent = 0;  // kLevels: M
-  int value_bits = 0;          // kLevels, kUniform: R, of a kept entry, a sign among them
-  FloatFormat format;          // kFloat
-  uint64_t bucket = 0;         // kQsgd: values that share a norm, 0 for those of a tensor
-  bool unbiased = false;       // kEden: ... instead of the least error
-  bool rotate_twice = false;   // kEden
+  bool fast = false;               // kRdu: its other profile
+  bool weibull = false;            // kLevels: double Weibull, not generalised normal
+  bool likelihood = false;         // kLevels: fitted by maximum likelihood, not by moments
+  WeightExponent weight_exponent;  // kRdu (not fast), kLevels: M
+  int value_bits = 0;              // kLevels, kUniform: R, of a kept entry, a sign among them
+  FloatFormat format;              // kFloat
+  uint64_t bucket = 0;             // kQsgd: values that share a norm, 0 for those of a tensor
+  bool unbiased = false;           // kEden: ... instead of the least error
+  bool rotate_twice = false;       // kEden
 
   CodecId codec() const { return method == UpdateMethod::kRdu ? CodecId::kRdu : CodecId::kQuantized; }
   // Of an upload of a model with so many trainable values. Whole bytes of it are used.
   uint64_t BudgetBits(uint64_t values) const;
+  // As it is in this round and stays.
+  UpdatePlan AtRound(uint32_t round) const;
   // Whether clients may have different budgets in one round.
   bool measures_links() const { return link.has_value() && link->measured; }
   // Not if it overshoots, be it on purpose (M > 0) or to have no bias: an update can then be further from what it
@@ -76,9 +99,9 @@ struct UpdatePlan {
   std::string Name() const;
   // METHOD:PARTS, separated by commas, a budget among them: bits=X (a trainable parameter), total=N (an upload), or
   // link=RATE,within=TIME[,measured], such as link=64kbit,within=30s.
-  //   rdu[,fast]  m22,r=R[,m=M][,weibull][,ml]  tinyscript,r=R  topk-uniform,r=R  topk-float,format=s1eXmY
+  //   rdu[,fast|,m=M]  m22,r=R[,m=M][,weibull][,ml]  tinyscript,r=R  topk-uniform,r=R  topk-float,format=s1eXmY
   //   sign  qsgd[,bucket=N]  eden[,unbiased][,twice]
-  // Validated.
+  // M as WeightExponent has it. Validated.
   static absl::StatusOr<UpdatePlan> Parse(absl::string_view text);
   // Whether `text` starts with one of these names and a colon.
   static bool IsOne(absl::string_view text);

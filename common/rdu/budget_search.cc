@@ -13,13 +13,19 @@ struct Trial {
   std::string bytes;
 };
 
-// A trial is as wanted if it misses the budget by no more than this share; after some trials, by no more than may be
-// left.
-constexpr double kClose = 0.002;
-constexpr int kPatience = 3;
-// What may be left in the end, of the budget or in bytes.
+// What may be left in the end, of the budget or in bytes. A share so small is better left than cut off a finer update:
+// a cut takes values whole.
 constexpr double kMostShort = 0.005;
 constexpr size_t kMostBytesShort = 32;
+// The rate model comes out low by this share on real updates of some size where most values are coded, from so many
+// bits a value on.
+constexpr double kModelShort = 0.11, kModelShortFrom = 0.4;
+constexpr size_t kFewBytes = 1024;
+// So many trials are believed to lie on a line.
+constexpr int kPatience = 3;
+// Of the budget, what trials aim at: the middle of what is as wanted. All of it where that is few bytes, since then
+// several steps come to as many bytes, and the finest of them is best.
+constexpr double kAim = 1 - kMostShort / 2;
 
 // About ln(a / b), without a logarithm; ascending in a.
 double LogRatio(double a, double b) { return 2 * (a - b) / (a + b + 1); }
@@ -27,10 +33,14 @@ double LogRatio(double a, double b) { return 2 * (a - b) / (a + b + 1); }
 class BudgetSearch {
  public:
   BudgetSearch(const UpdateEncoder& encoder, size_t budget)
-      : encoder_(encoder), budget_(budget), finest_(encoder.finest_step()), coarsest_(encoder.coarsest_step()) {}
+      : encoder_(encoder),
+        budget_(budget),
+        aim_((budget < kFewBytes ? 1 : kAim) * static_cast<double>(budget)),
+        finest_(encoder.finest_step()),
+        coarsest_(encoder.coarsest_step()) {}
 
   BudgetResult Run(int max_trials) {
-    int step = StepPredicted(1);
+    int step = FirstStep();
     for (bool done = false; !done && trials_ < max_trials;) {
       done = Try(step) || !NextStep(&step);
       // The last trial must not leave the budget unused, whatever the ones before came to.
@@ -51,12 +61,18 @@ class BudgetSearch {
     int low = finest_, high = coarsest_;
     while (low < high) {
       const int middle = (low + high) / 2;
-      Predict(middle) * correction <= static_cast<double>(budget_) ? high = middle : low = middle + 1;
+      Predict(middle)* correction <= aim_ ? high = middle : low = middle + 1;
     }
     return low;
   }
 
-  // Codes the update. True if it is as wanted.
+  int FirstStep() const {
+    if (budget_ < kFewBytes) return StepPredicted(1);
+    const double bits = 8 * static_cast<double>(budget_) / encoder_.value_count();
+    return StepPredicted(1 + kModelShort * std::min(1.0, bits / kModelShortFrom));
+  }
+
+  // Codes the update. True if it is as wanted: below the budget, and close.
   bool Try(int step) {
     Trial trial{step, RanksAt(step), {}};
     trial.bytes = encoder_.Encode(static_cast<StepCode>(step), trial.ranks);
@@ -65,9 +81,12 @@ class BudgetSearch {
     before_ = last_;
     last_ = {step, static_cast<double>(size)};
     (size >= budget_ ? over_ : under_) = std::move(trial);
-    const double used = static_cast<double>(size) / static_cast<double>(budget_);
-    const double miss = trials_ <= kPatience ? kClose : kMostShort;
-    return used >= 1 - miss && used <= 1 + miss;
+    return size == budget_ || Close(size);
+  }
+
+  // Whether so many bytes leave no more than a small share of the budget.
+  bool Close(size_t size) const {
+    return size <= budget_ && static_cast<double>(budget_ - size) <= kMostShort * static_cast<double>(budget_);
   }
 
   // Close to what was tried, the ranks stay, so that bytes run smoothly with the step.
@@ -88,9 +107,8 @@ class BudgetSearch {
 
   // Bytes between two trials run about like a power of the step.
   int Between() const {
-    const double goal = static_cast<double>(budget_);
-    const double above = LogRatio(static_cast<double>(over_->bytes.size()), goal);
-    const double below = LogRatio(goal, static_cast<double>(under_->bytes.size()));
+    const double above = LogRatio(static_cast<double>(over_->bytes.size()), aim_);
+    const double below = LogRatio(aim_, static_cast<double>(under_->bytes.size()));
     const double share = std::clamp(above / std::max(above + below, 1e-9), 0.0, 1.0);
     return over_->step + static_cast<int>(share * (under_->step - over_->step));
   }
@@ -98,19 +116,21 @@ class BudgetSearch {
   // The rate model, corrected by what the first trial came to.
   int FromModel() const { return StepPredicted((last_.size + 1) / (Predict(last_.step) + 1)); }
 
-  // Along the line through the last two trials, and each time further, so as to come to the other side soon.
+  // Along the line through the last two trials; when that was tried, each time further, so as to come to the other side
+  // soon.
   int Beyond() const {
     const double slope = LogRatio(before_.size, last_.size) / (last_.step - before_.step);
-    const double distance = LogRatio(last_.size, static_cast<double>(budget_)) / std::max(slope, kLeastSlope);
+    const double distance = LogRatio(last_.size, aim_) / std::max(slope, kLeastSlope);
+    if (trials_ <= kPatience && budget_ >= kFewBytes)
+      return last_.step + static_cast<int>(distance + (distance > 0 ? 0.5 : -0.5));
     const double further = static_cast<double>(1 << std::min(trials_, 10)) / 4;
-    return last_.step + static_cast<int>((1.1 * distance + (distance > 0 ? 2 : -2)) * std::max(further, 1.0));
+    return last_.step + static_cast<int>((1.1 * distance + (distance > 0 ? 2 : -2)) * further);
   }
 
-  // Whether what is below the budget is near enough to it, and nearer than what would be cut.
+  // Whether what is below the budget is near enough to it: very, or some bytes and nearer than what would be cut.
   bool Suffices(size_t size) const {
     const size_t left = budget_ - size;
-    return left <= over_->bytes.size() - budget_ &&
-           (left <= kMostBytesShort || static_cast<double>(left) <= kMostShort * static_cast<double>(budget_));
+    return Close(size) || (left <= kMostBytesShort && left <= over_->bytes.size() - budget_);
   }
 
   BudgetResult Take() {
@@ -131,6 +151,7 @@ class BudgetSearch {
 
   const UpdateEncoder& encoder_;
   const size_t budget_;
+  const double aim_;
   const int finest_, coarsest_;
   std::optional<Trial> over_, under_;  // the nearest on either side
   int trials_ = 0;

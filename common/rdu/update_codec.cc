@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/rdu/companding.h"
 #include "common/rdu/fast_update.h"
 #include "common/rdu/tensor_coder.h"
 #include "common/rdu/update_encoder.h"
@@ -68,6 +69,14 @@ absl::StatusOr<std::vector<MatrixView>> Matrices(absl::Span<const UpdateTensor> 
   return views;
 }
 
+absl::Status CheckExponent(const UpdateOptions& options) {
+  const double most = options.profile == UpdateProfile::kBest ? Companding::kMaxExponent : 0;
+  if (options.weight_exponent >= 0 && options.weight_exponent <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("errors weighed by |x|^", options.weight_exponent,
+                                                 "; the exponent must be 0 to ", most,
+                                                 most == 0 ? " in the fast profile" : ""));
+}
+
 // No more components than the budget could pay: their entries take a bit and a half each, or are not worth it.
 size_t AffordableRank(const MatrixView& matrix, uint64_t budget_bits) {
   const uint64_t sides = 3 * (matrix.rows + matrix.columns) / 2;
@@ -99,6 +108,34 @@ absl::StatusOr<std::string> EncodeBestUpdate(absl::Span<const UpdateTensor> tens
   return std::move(result.bytes);
 }
 
+float LargestMagnitude(absl::Span<const UpdateTensor> tensors) {
+  float largest = 0;
+  for (const UpdateTensor& tensor : tensors) {
+    for (const float value : tensor.values) largest = std::max(largest, std::fabs(value));
+  }
+  return largest;
+}
+
+// The best update of companded values, which the companding's bytes then follow the header of.
+absl::StatusOr<std::string> EncodeCompanded(absl::Span<const UpdateTensor> tensors, const std::vector<size_t>& order,
+                                            size_t budget, double weight_exponent, UpdateReport* report) {
+  for (const size_t i : order) TW_RETURN_IF_ERROR(CheckFinite(tensors[i].values, i));
+  const Companding companding(weight_exponent, LargestMagnitude(tensors));
+  if (companding.linear()) return EncodeBestUpdate(tensors, order, budget, report);
+  std::vector<std::vector<float>> values;
+  std::vector<UpdateTensor> companded;
+  for (const UpdateTensor& tensor : tensors) {
+    values.push_back(companding.Compress(tensor.values));
+    companded.push_back({values.back(), tensor.dimensions});
+  }
+  TW_ASSIGN_OR_RETURN(std::string bytes,
+                      EncodeBestUpdate(companded, order, budget - std::min(budget, Companding::kSize), report));
+  if (bytes.empty()) return bytes;
+  bytes[0] = static_cast<char>(kCompandedVersion);
+  bytes.insert(kUpdateHeaderSize, companding.Bytes());
+  return bytes;
+}
+
 absl::StatusOr<std::string> EncodeFastUpdate(absl::Span<const UpdateTensor> tensors, const std::vector<size_t>& order,
                                              size_t budget, UpdateReport* report) {
   std::vector<absl::Span<const float>> values;
@@ -120,14 +157,15 @@ std::vector<size_t> CodingOrder(absl::Span<const uint64_t> sizes) {
 }
 
 absl::StatusOr<std::string> EncodeUpdate(absl::Span<const UpdateTensor> tensors, uint64_t budget_bits,
-                                         UpdateReport* report, UpdateProfile profile) {
+                                         UpdateReport* report, const UpdateOptions& options) {
   UpdateReport unused;
   if (report == nullptr) report = &unused;
   *report = UpdateReport();
+  TW_RETURN_IF_ERROR(CheckExponent(options));
   TW_ASSIGN_OR_RETURN(const std::vector<size_t> order, CheckedOrder(tensors));
   const auto budget = static_cast<size_t>(std::min<uint64_t>(budget_bits / 8, kMaxUpdateValues * 8));
-  return profile == UpdateProfile::kFast ? EncodeFastUpdate(tensors, order, budget, report)
-                                         : EncodeBestUpdate(tensors, order, budget, report);
+  if (options.profile == UpdateProfile::kFast) return EncodeFastUpdate(tensors, order, budget, report);
+  return EncodeCompanded(tensors, order, budget, options.weight_exponent, report);
 }
 
 absl::StatusOr<std::string> EncodeUpdateAtStep(absl::Span<const UpdateTensor> tensors, double step, size_t max_rank,
@@ -146,6 +184,7 @@ struct UpdateDecoder::State {
   explicit State(absl::string_view stream) : coder(stream) {}
 
   std::optional<FastDecoder> fast;  // or else
+  std::optional<Companding> companding;
   double step = 0;
   UpdateModel model;
   RangeDecoder coder;
@@ -159,9 +198,18 @@ UpdateDecoder::~UpdateDecoder() = default;
 absl::StatusOr<UpdateDecoder> UpdateDecoder::Create(absl::string_view bytes) {
   if (bytes.empty()) return UpdateDecoder(std::make_unique<State>(bytes));
   TW_ASSIGN_OR_RETURN(const UpdateHeader header, ReadUpdateHeader(bytes));
-  const absl::string_view stream = bytes.substr(kUpdateHeaderSize);
+  absl::string_view stream = bytes.substr(kUpdateHeaderSize);
+  std::optional<Companding> companding;
+  if (header.version == kCompandedVersion) {
+    if (stream.size() <= Companding::kSize) {
+      return absl::InvalidArgumentError(absl::StrCat("a companded update of ", bytes.size(), " bytes; it has more"));
+    }
+    TW_ASSIGN_OR_RETURN(companding, Companding::Read(stream.substr(0, Companding::kSize)));
+    stream.remove_prefix(Companding::kSize);
+  }
   auto state = std::make_unique<State>(stream);
   state->step = header.step;
+  state->companding = companding;
   if (header.version == kFastVersion) {
     TW_ASSIGN_OR_RETURN(SparseReader reader, SparseReader::Create(stream));
     state->fast.emplace(reader, header.step);
@@ -176,6 +224,7 @@ absl::Status UpdateDecoder::Next(absl::Span<const uint64_t> dimensions, absl::Sp
     return absl::OkStatus();
   }
   DecodeTensor(MatrixShape::Of(dimensions), state_->step, &state_->model, &state_->coder, out);
+  if (state_->companding) state_->companding->Expand(out);
   return absl::OkStatus();
 }
 

@@ -36,9 +36,16 @@ std::vector<size_t> CodingOrder(absl::Span<const uint64_t> sizes);
 //   kBest: all of the above. kFast: no low rank, static frequencies instead of contexts; time follows what is sent.
 enum class UpdateProfile { kBest, kFast };
 
+struct UpdateOptions {
+  UpdateProfile profile = UpdateProfile::kBest;
+  // M of the distortion |x|^M (x - y)^2 that bits are to lower, 0 to 16, in eighths: the larger, the more of the bits
+  // goes to large values (companding.h). kBest only.
+  double weight_exponent = 0;
+};
+
 // What an encoder did.
 struct UpdateReport {
-  double step = 0;           // 0: nothing was sent
+  double step = 0;           // 0: nothing was sent; of companded values if M > 0
   std::vector<size_t> rank;  // of each tensor's low-rank part; none if fast
   int trials = 0;            // how often the update was coded; if fast, how many steps were looked at
   // Whether the finest step there is was reached, so that a larger budget would have changed nothing.
@@ -47,14 +54,14 @@ struct UpdateReport {
 
 // The best update of at most `budget_bits`, in bytes: budget_bits / 8, rounded down, is never passed, and missed by no
 // more than 0.5 % or 32 bytes unless report.finest. An update of no bytes stands for zeros, and is what a budget below
-// the smallest stream (4 bytes) or tensors of zeros give (fast: a budget below its tables, about 100 bytes).
-// The update is coded at most kMaxTrials times.
+// the smallest stream (4 bytes, 6 with M > 0) or tensors of zeros give (fast: a budget below its tables, about 100
+// bytes). The update is coded at most kMaxTrials times.
 //
-// INVALID_ARGUMENT, naming tensor and value, for NaN and infinities, dimensions that do not match their values, or more
-// than kMaxUpdateTensors or kMaxUpdateValues. `report` may be nullptr. Memory: the factors, 8 bytes x rank x (rows +
-// columns) of each tensor.
+// INVALID_ARGUMENT, naming tensor and value, for NaN and infinities, dimensions that do not match their values, more
+// than kMaxUpdateTensors or kMaxUpdateValues, or an exponent that is out of range or not of the profile. `report` may
+// be nullptr. Memory: the factors, 8 bytes x rank x (rows + columns) of each tensor; with M > 0 also 4 bytes a value.
 absl::StatusOr<std::string> EncodeUpdate(absl::Span<const UpdateTensor> tensors, uint64_t budget_bits,
-                                         UpdateReport* report, UpdateProfile profile = UpdateProfile::kBest);
+                                         UpdateReport* report, const UpdateOptions& options = {});
 constexpr int kMaxTrials = 8;
 constexpr size_t kMaxUpdateTensors = 100000;
 constexpr uint64_t kMaxUpdateValues = uint64_t{1} << 32;

@@ -11,6 +11,7 @@ UpdateEncoder::UpdateEncoder(const std::vector<MatrixView>& matrices, const Rank
   tensors_.reserve(matrices.size());
   for (size_t i = 0; i < matrices.size(); ++i) {
     tensors_.emplace_back(matrices[i], max_ranks[i]);
+    value_count_ += static_cast<double>(matrices[i].size());
     largest_norm_ = std::max(largest_norm_, std::sqrt(tensors_[i].energy()));
     absmax_ = std::max(absmax_, tensors_[i].absmax());
   }

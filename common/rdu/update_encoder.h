@@ -21,6 +21,7 @@ class UpdateEncoder {
   // The matrices' values must outlive this. Components are sought up to max_ranks[i] of tensor i.
   UpdateEncoder(const std::vector<MatrixView>& matrices, const Ranks& max_ranks);
 
+  double value_count() const { return value_count_; }
   // Whether all values are zero, or too small for any step.
   bool zero() const;
   // Coefficients stay below 2^30 from this step on.
@@ -35,7 +36,7 @@ class UpdateEncoder {
 
  private:
   std::vector<TensorStatistics> tensors_;
-  double largest_norm_ = 0, absmax_ = 0;
+  double value_count_ = 0, largest_norm_ = 0, absmax_ = 0;
 };
 
 struct BudgetResult {

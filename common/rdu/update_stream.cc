@@ -13,9 +13,9 @@ absl::StatusOr<UpdateHeader> ReadUpdateHeader(absl::string_view bytes) {
         absl::StrCat("an update of ", bytes.size(), " bytes: it has none, or more than ", kUpdateHeaderSize));
   }
   const auto version = static_cast<uint8_t>(bytes[0]);
-  if (version != kBestVersion && version != kFastVersion) {
+  if (version != kBestVersion && version != kFastVersion && version != kCompandedVersion) {
     return absl::UnimplementedError(
-        absl::StrCat("an update of version ", static_cast<int>(version), "; this program knows 1 and 2"));
+        absl::StrCat("an update of version ", static_cast<int>(version), "; this program knows 1 to 3"));
   }
   const auto code = LoadLittle<StepCode>(bytes.data() + 1);
   if (code < kFinestStep || code > kCoarsestStep) {

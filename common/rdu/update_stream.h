@@ -1,7 +1,7 @@
 // The header in front of an update's stream, and the steps that it can name.
-//   0     version u8: 1 best, 2 fast
+//   0     version u8: 1 best, 2 fast, 3 best of companded values
 //   1-2   step u16: bits 30 to 15 of the step as binary32, so 9 significant bits; a normal number
-//   3-    the stream
+//   3-    the stream; with version 3 first the 2 bytes of companding.h
 // An update of no bytes stands for zeros.
 #ifndef THINWIRE_COMMON_RDU_UPDATE_STREAM_H_
 #define THINWIRE_COMMON_RDU_UPDATE_STREAM_H_
@@ -16,7 +16,7 @@
 
 namespace thinwire {
 
-constexpr uint8_t kBestVersion = 1, kFastVersion = 2;
+constexpr uint8_t kBestVersion = 1, kFastVersion = 2, kCompandedVersion = 3;
 constexpr size_t kUpdateHeaderSize = 3;
 
 // A step on the wire: 0x0100 (2^-126) to 0xfeff. The next one is 0.2 to 0.4 % larger.

@@ -44,7 +44,7 @@ QuantizerSpec SpecOf(const UpdatePlan& plan) {
       return spec;
     default:
       spec = QuantizerSpec::Lloyd(plan.weibull ? DensityFamily::kDoubleWeibull : DensityFamily::kGeneralisedNormal,
-                                  plan.weight_exponent, plan.value_bits);
+                                  plan.weight_exponent.first, plan.value_bits);
       spec.fit = plan.likelihood ? FitMethod::kLikelihood : FitMethod::kMoments;
       return spec;
   }
@@ -71,7 +71,8 @@ absl::StatusOr<std::string> CodeRdu(const UpdatePlan& plan, const UpdateLayout& 
   for (const UpdateLayout::Tensor& tensor : layout.tensors()) {
     tensors.push_back({values.subspan(tensor.first, tensor.count), tensor.dimensions});
   }
-  return EncodeUpdate(tensors, 8 * most_bytes, nullptr, plan.fast ? UpdateProfile::kFast : UpdateProfile::kBest);
+  const UpdateProfile profile = plan.fast ? UpdateProfile::kFast : UpdateProfile::kBest;
+  return EncodeUpdate(tensors, 8 * most_bytes, nullptr, {profile, plan.weight_exponent.first});
 }
 
 absl::StatusOr<std::string> CodeQuantized(const UpdatePlan& plan, const UpdateLayout& layout,

@@ -41,10 +41,10 @@ class UpdateLayout {
   uint64_t size_ = 0;
 };
 
-// The best string of at most `most_bytes`. `values` are all of the layout's; `seed` is that of random rounding and
-// rotation. Where a quantiser has nothing that small for these values, the update of zeros.
-// INVALID_ARGUMENT, naming the tensor, for NaN, infinity and values beyond 2^96; and for fewer bytes than
-// LeastUpdateBytes. Memory: that of the encoder (update_codec.h, quantizer.h).
+// The best string of at most `most_bytes`; the plan as it is in the first round (UpdatePlan::AtRound). `values` are all
+// of the layout's; `seed` is that of random rounding and rotation. Where a quantiser has nothing that small for these
+// values, the update of zeros. INVALID_ARGUMENT, naming the tensor, for NaN, infinity and values beyond 2^96; and for
+// fewer bytes than LeastUpdateBytes. Memory: that of the encoder (update_codec.h, quantizer.h).
 absl::StatusOr<std::string> CodeUpdate(const UpdatePlan& plan, const UpdateLayout& layout,
                                        absl::Span<const float> values, uint64_t most_bytes, uint64_t seed);
 

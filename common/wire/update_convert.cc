@@ -15,7 +15,7 @@ int Small(uint32_t value) { return static_cast<int>(std::min(value, 1000u)); }
 
 absl::Status LevelsFromProto(const v1::TopKLevelsCodec& proto, UpdatePlan* plan) {
   plan->method = UpdateMethod::kLevels;
-  plan->weight_exponent = proto.magnitude_exponent();
+  plan->weight_exponent.first = proto.magnitude_exponent();
   plan->value_bits = Small(proto.value_bits());
   plan->weibull = proto.family() == v1::DENSITY_FAMILY_DOUBLE_WEIBULL;
   plan->likelihood = proto.fit() == v1::DENSITY_FIT_LIKELIHOOD;
@@ -32,7 +32,7 @@ absl::Status LevelsFromProto(const v1::TopKLevelsCodec& proto, UpdatePlan* plan)
 v1::TopKLevelsCodec LevelsToProto(const UpdatePlan& plan) {
   v1::TopKLevelsCodec proto;
   proto.set_family(plan.weibull ? v1::DENSITY_FAMILY_DOUBLE_WEIBULL : v1::DENSITY_FAMILY_GENERALISED_NORMAL);
-  proto.set_magnitude_exponent(plan.weight_exponent);
+  proto.set_magnitude_exponent(plan.weight_exponent.first);
   proto.set_value_bits(static_cast<uint32_t>(plan.value_bits));
   proto.set_fit(plan.likelihood ? v1::DENSITY_FIT_LIKELIHOOD : v1::DENSITY_FIT_MOMENTS);
   return proto;
@@ -42,6 +42,7 @@ absl::Status MethodFromProto(const v1::UpdateCodec& proto, UpdatePlan* plan) {
   switch (proto.codec_case()) {
     case v1::UpdateCodec::kRdu:
       plan->fast = proto.rdu().fast();
+      plan->weight_exponent.first = proto.rdu().magnitude_exponent();
       return absl::OkStatus();
     case v1::UpdateCodec::kTopKLevels:
       return LevelsFromProto(proto.top_k_levels(), plan);
@@ -77,7 +78,8 @@ absl::Status MethodFromProto(const v1::UpdateCodec& proto, UpdatePlan* plan) {
 void MethodToProto(const UpdatePlan& plan, v1::UpdateCodec* proto) {
   switch (plan.method) {
     case UpdateMethod::kRdu:
-      return proto->mutable_rdu()->set_fast(plan.fast);
+      proto->mutable_rdu()->set_fast(plan.fast);
+      return proto->mutable_rdu()->set_magnitude_exponent(plan.weight_exponent.first);
     case UpdateMethod::kLevels:
       *proto->mutable_top_k_levels() = LevelsToProto(plan);
       return;
@@ -111,6 +113,10 @@ v1::UpdateCodec ToProto(const UpdatePlan& plan) {
     proto.set_bits_per_parameter(plan.bits_per_parameter);
   }
   MethodToProto(plan, &proto);
+  if (plan.weight_exponent.rounds > 0) {
+    proto.mutable_exponent_change()->set_to(plan.weight_exponent.last);
+    proto.mutable_exponent_change()->set_rounds(plan.weight_exponent.rounds);
+  }
   return proto;
 }
 
@@ -123,6 +129,13 @@ absl::StatusOr<UpdatePlan> FromProto(const v1::UpdateCodec& proto) {
     plan.link = LinkBudget{proto.link().bits_per_second(), absl::ToDoubleSeconds(time), proto.link().measured()};
   }
   TW_RETURN_IF_ERROR(MethodFromProto(proto, &plan));
+  if (proto.has_exponent_change()) {
+    plan.weight_exponent.last = proto.exponent_change().to();
+    plan.weight_exponent.rounds = proto.exponent_change().rounds();
+    if (plan.weight_exponent.rounds == 0) {
+      return absl::InvalidArgumentError("uplink.update.exponent_change.rounds is 0; say in how many rounds M changes");
+    }
+  }
   TW_RETURN_IF_ERROR(plan.Validate());
   return plan;
 }

@@ -169,7 +169,7 @@ absl::Status BudgetTable(const std::vector<Update>& updates, const std::vector<d
       const auto bits = static_cast<uint64_t>(budget * values);
       UpdateReport report;
       const double start = UserSeconds();
-      TW_ASSIGN_OR_RETURN(const std::string bytes, EncodeUpdate(update.Tensors(), bits, &report, profile));
+      TW_ASSIGN_OR_RETURN(const std::string bytes, EncodeUpdate(update.Tensors(), bits, &report, {profile}));
       const double encode = UserSeconds() - start;
       double decode;
       TW_ASSIGN_OR_RETURN(const double error, RelativeError(update, bytes, &decode));
@@ -201,7 +201,7 @@ absl::Status FastTable(size_t count) {
     const double start = CpuSeconds();
     std::memcpy(out.data(), values.data(), count * sizeof(float));
     const double copied = CpuSeconds();
-    TW_ASSIGN_OR_RETURN(const std::string bytes, EncodeUpdate({tensor}, bits, nullptr, UpdateProfile::kFast));
+    TW_ASSIGN_OR_RETURN(const std::string bytes, EncodeUpdate({tensor}, bits, nullptr, {UpdateProfile::kFast}));
     const double encoded = CpuSeconds();
     TW_ASSIGN_OR_RETURN(UpdateDecoder decoder, UpdateDecoder::Create(bytes));
     TW_RETURN_IF_ERROR(decoder.Next(dimensions, absl::MakeSpan(out)));

@@ -33,8 +33,9 @@ void CheckUpdate(const std::string& bytes, const std::vector<Shape>& shapes) {
     tensors[i] = {values[i], shapes[i]};
   }
   if (!decoder->Finish().ok()) return;
-  for (const UpdateProfile profile : {UpdateProfile::kBest, UpdateProfile::kFast}) {
-    const auto again = EncodeUpdate(tensors, 4000, nullptr, profile);
+  for (const UpdateOptions& options :
+       {UpdateOptions{}, UpdateOptions{UpdateProfile::kFast}, UpdateOptions{UpdateProfile::kBest, 2.5}}) {
+    const auto again = EncodeUpdate(tensors, 4000, nullptr, options);
     Require(again.ok(), "decoded values encode");
     Require(again->size() <= 500, "within their budget");
   }
@@ -47,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] >= 128 && bytes.size() >= 3) {
-    bytes[0] = static_cast<char>(1 + data[0] % 2);
+    bytes[0] = static_cast<char>(1 + data[0] / 3 % 3);
     bytes[2] = static_cast<char>(0x30 + static_cast<uint8_t>(bytes[2]) % 0x30);
   }
   thinwire::CheckUpdate(bytes, thinwire::kShapes[data[0] % 3]);

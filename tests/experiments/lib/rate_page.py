@@ -29,6 +29,7 @@ plot %s
 # By name: the settings of a codec.
 CODECS = {
     'rdu': ['rdu:bits=1'],
+    **{f'rdu, M = {m}': [f'rdu:bits=1,m={m}'] for m in (1, 2, 4)},
     'rdu, fast': ['rdu:bits=1,fast'],
     **{f'M22, generalised normal, M = {m}': [f'm22:bits=1,r={r}' + (f',m={m}' if m else '') for r in range(1, 7)]
        for m in (0, 1, 2, 4)},

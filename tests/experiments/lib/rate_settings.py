@@ -25,6 +25,7 @@ CODECS = {codec.name: codec for codec in (
     Codec('s1e3m7', 'S1E3M7', plan='s1e3m7'),
     Codec('rdu', 'rdu', ('rdu:bits=1',)),
     Codec('rdu-ef', 'rdu, error feedback', ('rdu:bits=1',), suffix=',decay=1'),
+    Codec('rdu-m2', 'rdu, M = 2', ('rdu:bits=1,m=2',), exponent=2),
     Codec('m22', 'M22, M = 2', tuple(f'm22:bits=1,r={r},m=2' for r in VALUE_BITS), exponent=2),
     Codec('tinyscript', 'TINYSCRIPT', tuple(f'tinyscript:bits=1,r={r}' for r in VALUE_BITS)),
     Codec('topk-uniform', 'top-K + uniform', tuple(f'topk-uniform:bits=1,r={r}' for r in VALUE_BITS)),
@@ -67,7 +68,7 @@ class Setting:
     return sorted({bits for _, bits in self.pairs if bits is not None})
 
 
-SPARSE = (('topk', 0.05),)
+SPARSE = (('rdu-m2', 0.05), ('topk', 0.05))
 REFERENCES = (('fp32', None), ('s1e3m7', None))
 TWICE = tuple((name, bits) for bits in (0.05, 0.25) for name in ('rdu', 'rdu-ef', 'm22', 'topk-uniform'))
 

@@ -67,7 +67,7 @@ TEST(PlanMatrix, EveryAcceptedPlanHasCodecsAndEveryRefusalAReason) {
     EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();
     budgets += verdict.ok();
   }
-  EXPECT_EQ(budgets, 23);  // eleven, of which three take no error feedback, three downlinks, a subspace
+  EXPECT_EQ(budgets, 24);  // twelve, of which four take no error feedback, three downlinks, a subspace
   for (const ExchangePlan& plan : SubspaceMatrixPlans()) {
     const absl::Status verdict = plan.Validate();
     EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();

@@ -25,6 +25,21 @@ TEST(UpdatePlanTest, EveryMethodIsReadWithItsOwnParts) {
   EXPECT_EQ(UpdatePlan::Parse("eden:bits=1,unbiased,twice")->MethodName(), "eden unbiased twice");
 }
 
+TEST(UpdatePlanTest, TheExponentMayChangeFromRoundToRound) {
+  ASSERT_OK_AND_ASSIGN(const UpdatePlan plan, UpdatePlan::Parse("rdu:bits=1,m=4..1/3"));
+  EXPECT_EQ(plan.MethodName(), "rdu M=4..1/3");
+  EXPECT_FALSE(plan.suits_error_feedback());
+  const double expected[] = {4, 3, 2, 1, 1};
+  for (uint32_t round = 1; round <= 5; ++round) {
+    const UpdatePlan then = plan.AtRound(round);
+    EXPECT_EQ(then.weight_exponent, (WeightExponent{expected[round - 1], 0, 0})) << round;
+    EXPECT_EQ(then.AtRound(7), then);
+  }
+  EXPECT_EQ(UpdatePlan::Parse("m22:bits=1,r=2,m=2.5")->AtRound(9).weight_exponent.first, 2.5);
+  EXPECT_FALSE(UpdatePlan::Parse("m22:bits=1,r=2,m=0..2/5")->suits_error_feedback());
+  EXPECT_TRUE(UpdatePlan::Parse("rdu:bits=1,m=0")->suits_error_feedback());
+}
+
 TEST(UpdatePlanTest, ABudgetMayBeWhatALinkCarriesInATime) {
   ASSERT_OK_AND_ASSIGN(const UpdatePlan plan, UpdatePlan::Parse("rdu:link=64kbit,within=1m30s"));
   EXPECT_EQ(plan.BudgetBits(10), 64'000u * 90);
@@ -41,7 +56,8 @@ TEST(UpdatePlanTest, WhatIsNoPartOfAMethodIsNamedWithWhatIs) {
        {"rdu:bits=0.05,r=4", "sign:bits=1,fast", "tinyscript:bits=1,r=2,m=1", "qsgd:bits=1,twice", "m22:bits=1,r=x",
         "rdu:bits=0.05,fast=1", "rdu:", "rdu:total=-3", "topk-float:bits=1,format=fp8",
         "topk-float:bits=1,format=s1e5m2:none", "eden:bits=1,bucket=5", "rdu:bits=0.05,", "rdu:link=64",
-        "rdu:link=64kbit,within=30", "rdu:link=64kbit,within=3s,measured=1"}) {
+        "rdu:link=64kbit,within=30", "rdu:bits=1,m=1..2", "rdu:bits=1,m=1..2/0", "rdu:bits=1,m=../5", "sign:bits=1,m=1",
+        "rdu:link=64kbit,within=3s,measured=1"}) {
     EXPECT_THAT(UpdatePlan::Parse(text), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is no part of")))
         << text;
   }
@@ -67,6 +83,11 @@ TEST(UpdatePlanTest, ValuesOutOfRangeNameTheLimit) {
                                                        {"m22:bits=1", "has 0 bits"},
                                                        {"m22:bits=1,r=9", "has 9 bits, must be 1 to 8"},
                                                        {"m22:bits=1,r=2,m=17", "M is 17"},
+                                                       {"rdu:bits=1,m=-1", "M is -1, must be 0 to 16"},
+                                                       {"rdu:bits=1,m=0..20/3", "M is 20"},
+                                                       {"rdu:bits=1,m=nan", "M is nan"},
+                                                       {"rdu:bits=1,m=0..2/1000001", "in 1000001 rounds"},
+                                                       {"rdu:bits=1,fast,m=2", "fast profile has no M"},
                                                        {"topk-uniform:bits=1,r=0", "has 0 bits"},
                                                        {"topk-float:bits=1", "has 32 bits, must be 1 to 8"},
                                                        {"topk-float:bits=1,format=s1e5m3", "has 9 bits"},

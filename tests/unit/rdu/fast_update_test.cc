@@ -9,7 +9,7 @@ namespace thinwire {
 namespace {
 
 std::string Encode(const TestUpdate& update, uint64_t bits, UpdateReport* report = nullptr) {
-  const auto bytes = EncodeUpdate(update.Tensors(), bits, report, UpdateProfile::kFast);
+  const auto bytes = EncodeUpdate(update.Tensors(), bits, report, {UpdateProfile::kFast});
   EXPECT_TRUE(bytes.ok()) << bytes.status();
   return bytes.value_or("");
 }
@@ -103,11 +103,11 @@ TEST(FastUpdate, ZerosAndBudgetsBelowItsTablesAreEmptyAndWhatIsNotFiniteIsRefuse
   zeros.Add({}, {0.0f});
   EXPECT_EQ(Encode(zeros, 100000), "");
   EXPECT_EQ(Encode(SparseUpdate(1, 5000, 5), 100), "");
-  EXPECT_EQ(*EncodeUpdate({}, 1000, nullptr, UpdateProfile::kFast), "");
+  EXPECT_EQ(*EncodeUpdate({}, 1000, nullptr, {UpdateProfile::kFast}), "");
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     TestUpdate update = SparseUpdate(2, 5000, 50);
     update.values[1][4321] = bad;
-    const absl::Status status = EncodeUpdate(update.Tensors(), 5000, nullptr, UpdateProfile::kFast).status();
+    const absl::Status status = EncodeUpdate(update.Tensors(), 5000, nullptr, {UpdateProfile::kFast}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   }
 }

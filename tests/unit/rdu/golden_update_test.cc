@@ -1,5 +1,6 @@
 // Golden bytes: today's encoder writes what is on record, today's decoder reads it as it did, on every machine.
-// `golden_update_test --rewrite` records anew; then the version in update_stream.h must change, too.
+// `golden_update_test --rewrite` records anew; if a line's bytes stayed but its values did not, or "vector, step 1"
+// changed, that was the format, and the version in update_stream.h must change, too.
 #include <cstring>
 #include <iostream>
 
@@ -37,6 +38,10 @@ std::string Today() {
   for (const uint64_t bits : {200u, 1000u, 5000u, 50000u}) {
     absl::StrAppend(&text, Line(absl::StrCat("network, ", bits, " bits"), network,
                                 *EncodeUpdate(network.Tensors(), bits, nullptr)));
+  }
+  for (const double exponent : {1.0, 4.0}) {
+    absl::StrAppend(&text, Line(absl::StrCat("network, M = ", exponent, ", 5000 bits"), network,
+                                *EncodeUpdate(network.Tensors(), 5000, nullptr, {UpdateProfile::kBest, exponent})));
   }
   TestUpdate vector;
   vector.Add({9}, {0, 1, -1, 2.5f, -7, 100, 1e-3f, -300, 4});

@@ -22,18 +22,31 @@ bool DecodesToFinite(const std::string& bytes) {
 TEST(HostileUpdate, HeadersAreCheckedByName) {
   EXPECT_EQ(UpdateDecoder::Create(std::string("\x01\x00\x40", 3)).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(UpdateDecoder::Create("\x01").status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(UpdateDecoder::Create("\x03\x01\x40zzz").status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(UpdateDecoder::Create("\x04\x01\x40zzz").status().code(), absl::StatusCode::kUnimplemented);
   const std::string denormal("\x01\x00\x00zz", 5), infinite("\x01\x00\xffzz", 5);
   EXPECT_EQ(UpdateDecoder::Create(denormal).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(UpdateDecoder::Create(infinite).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(UpdateDecoder::Create("\x01\x01\x40z").ok());
 }
 
+TEST(HostileUpdate, CompandingIsCheckedByName) {
+  const auto code = [](const std::string& companding) {
+    return UpdateDecoder::Create(std::string("\x03\x01\x40", 3) + companding + "z").status().code();
+  };
+  EXPECT_EQ(code("\x01\x01"), absl::StatusCode::kOk);
+  EXPECT_EQ(code("\x80\xfe"), absl::StatusCode::kOk);
+  EXPECT_EQ(code(std::string("\0\x01", 2)), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("\x81\x01"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(std::string("\x01\0", 2)), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("\x01\xff"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("\x01"), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(HostileUpdate, RandomBytesDecodeToFiniteNumbers) {
   RandomStream random(1);
   int decoded = 0;
-  for (int i = 0; i < 800; ++i) {
-    std::string bytes(4 + random.Below(60), '\x01');
+  for (int i = 0; i < 1600; ++i) {
+    std::string bytes(6 + random.Below(60), i % 2 == 0 ? '\x01' : '\x03');
     for (size_t j = 1; j < bytes.size(); ++j) {
       bytes[j] = static_cast<char>(random.Below(4) == 0 ? (random.Below(2) == 0 ? 0xff : 0) : random.Below(256));
     }
@@ -51,11 +64,13 @@ TEST(HostileUpdate, DamagedUpdatesDecodeToFiniteNumbers) {
     update.Add(kShapes[i], BellValues(i, size, 1));
   }
   update.values[1] = LowRankValues(9, 16, 40, 2, 0.1f);
-  const std::string bytes = *EncodeUpdate(update.Tensors(), 4000, nullptr);
-  ASSERT_TRUE(DecodesToFinite(bytes));
+  const std::string plain = *EncodeUpdate(update.Tensors(), 4000, nullptr);
+  const std::string companded = *EncodeUpdate(update.Tensors(), 4000, nullptr, {UpdateProfile::kBest, 3});
+  ASSERT_TRUE(DecodesToFinite(plain));
+  ASSERT_TRUE(DecodesToFinite(companded));
   RandomStream random(2);
-  for (int i = 0; i < 800; ++i) {
-    std::string damaged = bytes;
+  for (int i = 0; i < 1600; ++i) {
+    std::string damaged = i % 2 == 0 ? plain : companded;
     for (uint64_t flips = 1 + random.Below(3); flips > 0; --flips) {
       damaged[3 + random.Below(damaged.size() - 3)] ^= static_cast<char>(1 << random.Below(8));
     }

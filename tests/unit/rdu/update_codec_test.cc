@@ -90,6 +90,54 @@ TEST(UpdateCodec, SignsAndMagnitudesOfAllSizesComeBack) {
   }
 }
 
+// Sum of |x|^exponent (x - y)^2.
+double WeightedError(const TestUpdate& update, const std::string& bytes, double exponent) {
+  const auto decoded = Decode(bytes, update.shapes);
+  double error = 0;
+  for (size_t i = 0; i < update.values.size(); ++i) {
+    for (size_t j = 0; j < update.values[i].size(); ++j) {
+      const double x = update.values[i][j], difference = x - (*decoded)[i][j];
+      error += std::pow(std::fabs(x), exponent) * difference * difference;
+    }
+  }
+  return error;
+}
+
+TEST(UpdateCodec, WeighingErrorsLowersTheErrorThatIsWeighed) {
+  TestUpdate update;
+  update.Add({100, 200}, BellValues(6, 20000, 1));
+  for (float& v : update.values[0]) v = v * v * v;  // heavy tails
+  for (const double rate : {1.0, 2.0}) {
+    const auto bits = static_cast<uint64_t>(rate * update.Count());
+    const std::string plain = Encode(update, bits);
+    for (const double exponent : {2.0, 3.3}) {
+      const absl::StatusOr<std::string> weighed =
+          EncodeUpdate(update.Tensors(), bits, nullptr, {UpdateProfile::kBest, exponent});
+      ASSERT_TRUE(weighed.ok()) << weighed.status();
+      EXPECT_LE(weighed->size(), bits / 8);
+      EXPECT_LT(WeightedError(update, *weighed, exponent), WeightedError(update, plain, exponent) / 1.3)
+          << rate << " " << exponent;
+    }
+  }
+}
+
+TEST(UpdateCodec, ExponentsBelowASixteenthAreZero) {
+  const TestUpdate update = NetworkUpdate(1);
+  EXPECT_EQ(*EncodeUpdate(update.Tensors(), 5000, nullptr, {UpdateProfile::kBest, 0.06}), Encode(update, 5000));
+}
+
+TEST(UpdateCodec, ExponentsOutOfRangeAreRefused) {
+  const TestUpdate update = NetworkUpdate(1);
+  for (const double exponent : {-1.0, 16.5, std::nan("")}) {
+    const absl::Status status =
+        EncodeUpdate(update.Tensors(), 5000, nullptr, {UpdateProfile::kBest, exponent}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << exponent;
+    EXPECT_NE(status.message().find("must be 0 to 16"), std::string::npos) << status;
+  }
+  const absl::Status fast = EncodeUpdate(update.Tensors(), 5000, nullptr, {UpdateProfile::kFast, 1}).status();
+  EXPECT_NE(fast.message().find("must be 0 to 0 in the fast profile"), std::string::npos) << fast;
+}
+
 TEST(UpdateCodec, TheSameInputGivesTheSameBytes) {
   const TestUpdate update = NetworkUpdate(3);
   EXPECT_EQ(Encode(update, 5000), Encode(update, 5000));

@@ -84,9 +84,10 @@ constexpr const char* kPlans[] = {
 
 TEST_F(CodedSessionTest, EveryCodecKeepsWithinItsBudgetAndSendsMostOfTheUpdate) {
   int round = 0;
-  for (const char* text : {"rdu:bits=0.5", "rdu:bits=1,fast", "rdu:total=3000", "topk-uniform:bits=0.5,r=4",
-                           "m22:bits=0.5,r=3,m=2", "tinyscript:bits=0.5,r=2", "sign:bits=1.1", "qsgd:bits=2,bucket=512",
-                           "eden:bits=0.7", "eden:bits=2,unbiased", "topk-float:bits=0.5,format=s1e2m1"}) {
+  for (const char* text :
+       {"rdu:bits=0.5", "rdu:bits=1,fast", "rdu:total=3000", "rdu:bits=0.5,m=2", "topk-uniform:bits=0.5,r=4",
+        "m22:bits=0.5,r=3,m=2", "tinyscript:bits=0.5,r=2", "sign:bits=1.1", "qsgd:bits=2,bucket=512", "eden:bits=0.7",
+        "eden:bits=2,unbiased", "topk-float:bits=0.5,format=s1e2m1"}) {
     Use(text, 0);
     const std::string id = absl::StrCat("a", round++);
     Offer({id});
@@ -131,6 +132,18 @@ TEST_F(CodedSessionTest, TheGrantOfAnAssignmentCountsAndTheServerIsToldWhatWasLo
     EXPECT_EQ(report.unsent_norm, std::nullopt);
   }
   EXPECT_LT(*api.upload_headers["a1"].coding.distortion, *api.upload_headers["a2"].coding.distortion);
+}
+
+TEST_F(CodedSessionTest, TheExponentIsThatOfTheAssignmentsRound) {
+  Use("rdu:bits=0.5,m=2..0/4", 0);
+  Assignment late = MakeAssignment("a2");
+  late.round = 5;
+  Offer({"a1"});  // round 3: M = 1
+  api.answers.push_back(late);
+  ASSERT_EQ(RunSession().delivered, 2u);
+  EXPECT_TRUE(api.upload_headers["a1"].coding.weighted_distortion.has_value());
+  EXPECT_FALSE(api.upload_headers["a2"].coding.weighted_distortion.has_value());
+  EXPECT_NE(Sent("a1"), Sent("a2"));
 }
 
 TEST_F(CodedSessionTest, WithErrorFeedbackTheServerIsToldHowMuchIsUnsent) {

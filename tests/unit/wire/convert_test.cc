@@ -60,10 +60,11 @@ TEST(Convert, PlansSurviveTheRoundTrip) {
 }
 
 TEST(Convert, EveryCodecOfUpdatesSurvivesTheRoundTrip) {
-  for (const char* text : {"rdu:bits=0.05", "rdu:link=64kbit,within=90s", "sign:link=1Mbit,within=1500ms,measured",
-                           "rdu:total=20000,fast", "m22:bits=0.5,r=3,m=2.5,ml", "tinyscript:bits=0.5,r=2",
-                           "topk-uniform:total=9999,r=4", "topk-float:bits=0.5,format=s1e4m3", "sign:bits=1.5",
-                           "qsgd:bits=2,bucket=512", "eden:bits=0.5,unbiased", "eden:bits=0.5,twice"}) {
+  for (const char* text :
+       {"rdu:bits=0.05", "rdu:link=64kbit,within=90s", "sign:link=1Mbit,within=1500ms,measured", "rdu:total=20000,fast",
+        "rdu:bits=1,m=1.5", "m22:bits=0.5,r=3,m=2.5,ml", "rdu:bits=1,m=4..0/20", "tinyscript:bits=0.5,r=2",
+        "topk-uniform:total=9999,r=4", "topk-float:bits=0.5,format=s1e4m3", "sign:bits=1.5", "qsgd:bits=2,bucket=512",
+        "eden:bits=0.5,unbiased", "eden:bits=0.5,twice"}) {
     ExchangePlan plan = BudgetPlan(*UpdatePlan::Parse(text), OmcPlan().downlink);
     plan.error_decay = plan.update->suits_error_feedback() ? 0.5 : 0;
     const v1::ExchangePlan proto = ToProto(plan);
@@ -97,6 +98,13 @@ TEST(Convert, CodecsOfUpdatesThatCannotBeNameTheFault) {
   EXPECT_THAT(
       fault([](auto* up) { up->mutable_update()->mutable_top_k_levels()->set_fit(static_cast<v1::DensityFit>(7)); }),
       HasSubstr("fit is 7"));
+  EXPECT_THAT(fault([](auto* up) { up->mutable_update()->mutable_exponent_change()->set_to(1); }),
+              HasSubstr("exponent_change.rounds is 0"));
+  EXPECT_THAT(fault([](auto* up) {
+                up->mutable_update()->mutable_sign();
+                up->mutable_update()->mutable_exponent_change()->set_rounds(3);
+              }),
+              HasSubstr("sign has no M"));
   EXPECT_THAT(fault([](auto* up) { up->mutable_update()->set_bits(5); }), HasSubstr("manifest and header alone take"));
 }
 

@@ -1,4 +1,4 @@
-#include "client/train/portable_math.h"
+#include "common/base/portable_math.h"
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // log and exp from IEEE basic operations alone. libm's results differ between machines in the last bit, and one bit can
 // move a sample to another client; these give the same bits wherever doubles are IEEE 754 and nothing is contracted.
-#ifndef THINWIRE_CLIENT_TRAIN_PORTABLE_MATH_H_
-#define THINWIRE_CLIENT_TRAIN_PORTABLE_MATH_H_
+#ifndef THINWIRE_COMMON_BASE_PORTABLE_MATH_H_
+#define THINWIRE_COMMON_BASE_PORTABLE_MATH_H_
 
 namespace thinwire {
 
@@ -13,4 +13,4 @@ double PortableExp(double x);
 
 }  // namespace thinwire
 
-#endif  // THINWIRE_CLIENT_TRAIN_PORTABLE_MATH_H_
+#endif  // THINWIRE_COMMON_BASE_PORTABLE_MATH_H_
