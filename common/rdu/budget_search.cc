@@ -61,7 +61,8 @@ class BudgetSearch {
     int low = finest_, high = coarsest_;
     while (low < high) {
       const int middle = (low + high) / 2;
-      Predict(middle)* correction <= aim_ ? high = middle : low = middle + 1;
+      const bool fits = correction * Predict(middle) <= aim_;
+      fits ? high = middle : low = middle + 1;
     }
     return low;
   }

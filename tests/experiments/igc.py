@@ -105,6 +105,12 @@ def write(page, task, methods, studies, rows, chosen, seeds):
                            chosen)
 
 
+def measure_cost(page, runs, kept):
+  """runs: by plan. One at a time, since they are timed."""
+  rows = kept.all([run for several in runs.values() for run in several], 1, lambda row: f"{row['cpu_seconds']:.1f} s")
+  igc_cost.section(page, {plan: [rows[run.name] for run in several] for plan, several in runs.items()})
+
+
 def main():
   arguments = parse()
   built = subprocess.run([os.path.join(TOP, 'run'), 'build', 'dev', 'thinwire-simulate'], cwd=TOP, check=False)
@@ -119,9 +125,7 @@ def main():
     rows, chosen = run_task(task, methods, studies, kept, seeds, arguments.jobs)
     write(page, task, methods, studies, rows, chosen, seeds)
   if arguments.cifar:
-    cost = igc_cost.runs(arguments.cifar, programs, os.path.join(folder, 'states'), len(seeds))
-    rows = kept.all([run for several in cost.values() for run in several], 1, lambda row: f"{row['cpu_seconds']:.1f} s")
-    igc_cost.section(page, {plan: [rows[run.name] for run in several] for plan, several in cost.items()})
+    measure_cost(page, igc_cost.runs(arguments.cifar, programs, os.path.join(folder, 'states'), len(seeds)), kept)
   path = page.write('./run experiment igc' + (' --quick' if arguments.quick else ''), igc_page.TITLE, igc_page.TEXT)
   print(f'written to {os.path.relpath(path)}')
 

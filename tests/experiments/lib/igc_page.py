@@ -1,7 +1,7 @@
 """docs/results/igc.md with its tables as CSV and its plots, made of kept rows."""
 import statistics
 
-from lib.figures import deviation, spread
+from lib.figures import deviation, paired_difference, spread
 
 HEAD = ['method', 'rates tried', 'rate', 'accuracy', 'loss', 'up MB', 'down MB', 'total MB', 'FedAvg / this', 'front']
 
@@ -55,6 +55,38 @@ def lines_of(task, methods, chosen, results, reference):
   return lines
 
 
+def best_within(rows, limit):
+  """Accuracies by seed at the evaluation with the highest mean of those that took at most `limit` bytes; None if all took
+  more."""
+  within = [[at['accuracy'] for at in several] for several in zip(*(row['seen'] for row in rows))
+            if statistics.mean(at['payload'] for at in several) <= limit]
+  return max(within, key=statistics.mean, default=None)
+
+
+def rivals_within(methods, results, reference):
+  """Rows under RIVALS_HEAD: each plan of a subspace that takes at most a hundredth of the reference's bytes, and what the
+  best other method reaches, at any evaluation, with no more bytes."""
+  lines = []
+  for method in (method for method in methods if method.subspace):
+    rows = results[method.name]
+    if total(reference) < 100 * total(rows):
+      continue
+    found = [(other.label, its) for other in methods if not other.subspace
+             if (its := best_within(results[other.name], total(rows) * 1e6)) is not None]
+    line = [method.label, f'{total(rows):.2f}', f'{total(reference) / total(rows):.0f}', f'{accuracy(rows):.4f}']
+    if found:
+      label, its = max(found, key=lambda one: statistics.mean(one[1]))
+      mean, deviates = paired_difference([row['accuracy'] for row in rows], its)
+      line += [label, f'{statistics.mean(its):.4f}', f'{mean:+.4f} ± {deviates:.4f}']
+    else:
+      line += ['none', '-', '-']
+    lines.append(line)
+  return lines
+
+
+RIVALS_HEAD = ['plan', 'total MB', 'FedAvg / this', 'accuracy', 'best rival within these bytes', 'its accuracy', 'difference']
+
+
 def curve(rows):
   """Mean accuracy over seeds at each evaluation, against the bytes up to it."""
   return [(statistics.mean(at['payload'] for at in several) / 1e6, statistics.mean(at['accuracy'] for at in several))
@@ -65,6 +97,11 @@ def method_section(page, task, methods, chosen, results):
   options = ' '.join(f'--{name} {value}' for name, value in task.options.items() if name != 'data')
   page.add(f'## {task.label}\n\n`{options}`, and what a method says of its own.')
   page.table(task.name, HEAD, lines_of(task, methods, chosen, results, results['fedavg']))
+  lines = rivals_within(methods, results, results['fedavg'])
+  if lines:
+    page.add('With at most a hundredth of FedAvg\'s bytes, against what any method outside of a subspace reaches with as many, '
+             'at its best evaluation; differences seed by seed:')
+    page.table(f'{task.name}_rivals', RIVALS_HEAD, lines)
   lines = [f'${method.name} using 1:2 with linespoints title "{method.label}"' for method in methods]
   page.picture(task.name, f'{task.label}: accuracy against bytes', PLOT % ', \\\n  '.join(lines),
                {method.name: curve(results[method.name]) for method in methods})

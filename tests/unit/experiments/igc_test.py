@@ -99,6 +99,32 @@ class SimulatedRunTest(unittest.TestCase):
       row_of({**self.RESULT, 'state': 'FAILED', 'reason': 'why'})
 
 
+class RivalsWithinTest(unittest.TestCase):
+  def setUp(self):
+    self.methods = [igc_tasks.Method('dense', 'Dense', 'fp32'), igc_tasks.Method('sparse', 'Sparse', 'topk:k=1'),
+                    igc_tasks.Method('static', 'Static', 'igc:d=1', subspace=True)]
+
+  def results(self, static_megabytes):
+    sparse = row(0.3, 0, 1e6, 1e6)
+    sparse['seen'] = [{'payload': 1e6, 'accuracy': 0.4}, {'payload': 2e6, 'accuracy': 0.3}]
+    dense = row(0.9, 0, 200e6, 200e6)
+    return {'dense': [dense] * 2, 'sparse': [sparse] * 2,
+            'static': [row(0.5, 0, static_megabytes * 1e6, 0), row(0.6, 0, static_megabytes * 1e6, 0)]}
+
+  def rows(self, static_megabytes):
+    results = self.results(static_megabytes)
+    return igc_page.rivals_within(self.methods, results, results['dense'])
+
+  def test_a_rival_counts_at_its_best_evaluation_within_the_bytes(self):
+    self.assertEqual(self.rows(2.5), [['Static', '2.50', '160', '0.5500', 'Sparse', '0.4000', '+0.1500 ± 0.0707']])
+
+  def test_where_no_rival_has_come_that_far_it_says_so(self):
+    self.assertEqual(self.rows(0.5)[0][4:], ['none', '-', '-'])
+
+  def test_what_takes_more_than_a_hundredth_is_left_out(self):
+    self.assertEqual(self.rows(5), [])
+
+
 class CostTest(unittest.TestCase):
   def test_seconds_are_of_a_round_and_against_fp32(self):
     lines = igc_cost.lines_of({'fp32': [{'cpu_seconds': 40.0}] * 2,
