@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] >= 128 && bytes.size() >= 3) {
-    bytes[0] = static_cast<char>(1 + data[0] / 3 % 3);
+    bytes[0] = static_cast<char>(1 + (data[0] - 128) / 16 % 3);  // 0x8_ best, 0x9_ fast, 0xa_ companded
     bytes[2] = static_cast<char>(0x30 + static_cast<uint8_t>(bytes[2]) % 0x30);
   }
   thinwire::CheckUpdate(bytes, thinwire::kShapes[data[0] % 3]);
