@@ -77,13 +77,20 @@ def methods_of(task, local, sparse, sketch, dimension, epoch):
 
 
 def run_task(task, methods, studies, kept, seeds, jobs):
-  """Rows by run name, and the chosen rate by method and by study's method."""
+  """Rows by run name, and the chosen rate by method and by study's method. A rate that fails with a later seed gives way
+  to the next."""
   tuning = [task.run(method, rate, 1) for method in methods if not method.tuned_like for rate in task.rates_of(method)]
   rows = kept.all(tuning, jobs, say)
-  everything = list({each.name: each for each in methods + [one for _, _, its in studies.values() for one in its]}.values())
-  chosen = {method.name: igc_tasks.best_rate(task, method, methods, rows) for method in everything}
-  runs = [task.run(method, chosen[method.name], seed) for seed in seeds for method in everything]
-  rows.update(kept.all(runs, jobs, say))
+  everything = methods + [one for _, _, its in studies.values() for one in its if one not in methods]
+
+  def best():
+    return {method.name: igc_tasks.best_rate(task, method, methods, rows, seeds) for method in everything}
+  chosen = None
+  while chosen != best():
+    chosen = best()
+    runs = {run.name: run for seed in seeds for method in everything
+            for run in [task.run(method, chosen[method.name], seed)]}
+    rows.update(kept.all(list(runs.values()), jobs, say))
   return rows, chosen
 
 

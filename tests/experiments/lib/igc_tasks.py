@@ -51,12 +51,16 @@ def with_divergence(run):
   return Run(run.name, run.settings, work)
 
 
-def best_rate(task, method, methods, rows):
-  """The one whose first seed ended with the lowest loss; rows by run name."""
+def best_rate(task, method, methods, rows, seeds):
+  """The one whose first seed ended with the lowest loss, of those that failed with none of the seeds that they were run
+  with; rows by run name."""
   if method.tuned_like:
     like = next(other for other in methods if other.name == method.tuned_like)
-    return method.scale * best_rate(task, like, methods, rows)
-  return min(task.rates_of(method), key=lambda rate: rows[task.run(method, rate, 1).name]['loss'])
+    return method.scale * best_rate(task, like, methods, rows, seeds)
+
+  def failed(rate):
+    return any('failed' in rows.get(task.run(method, rate, seed).name, {}) for seed in seeds)
+  return min(task.rates_of(method), key=lambda rate: (failed(rate), rows[task.run(method, rate, 1).name]['loss']))
 
 
 def rivals(options, local, sparse, sketch):

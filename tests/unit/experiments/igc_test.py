@@ -26,11 +26,15 @@ class RatesTest(unittest.TestCase):
     self.rows = {self.task.run(static, 10, 1).name: row(0.9, 0.5), self.task.run(static, 100, 1).name: row(0.8, 0.4)}
 
   def test_the_lowest_loss_decides(self):
-    self.assertEqual(igc_tasks.best_rate(self.task, self.methods[0], self.methods, self.rows), 100)
+    self.assertEqual(igc_tasks.best_rate(self.task, self.methods[0], self.methods, self.rows, [1]), 100)
+
+  def test_a_rate_that_failed_with_another_seed_gives_way(self):
+    rows = {**self.rows, self.task.run(self.methods[0], 100, 2).name: {'failed': 'why'}}
+    self.assertEqual(igc_tasks.best_rate(self.task, self.methods[0], self.methods, rows, [1, 2]), 10)
 
   def test_a_method_can_take_another_ones_rate_scaled(self):
     like = igc_tasks.like_static('d250', '', 'igc:d=250', scale=4)
-    self.assertEqual(igc_tasks.best_rate(self.task, like, self.methods, self.rows), 400)
+    self.assertEqual(igc_tasks.best_rate(self.task, like, self.methods, self.rows, [1]), 400)
 
   def test_what_a_method_says_goes_before_the_task(self):
     fewer = next(method for method in igc_tasks.rivals(OPTIONS, 5, (7,), (3, 9)) if method.name == 'fedavg4')
