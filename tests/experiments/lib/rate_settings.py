@@ -68,7 +68,7 @@ class Setting:
     return sorted({bits for _, bits in self.pairs if bits is not None})
 
 
-SPARSE = (('rdu-m2', 0.05), ('topk', 0.05))
+ONCE = (('rdu-m2', 0.05), ('topk', 0.05))
 REFERENCES = (('fp32', None), ('s1e3m7', None))
 TWICE = tuple((name, bits) for bits in (0.05, 0.25) for name in ('rdu', 'rdu-ef', 'm22', 'topk-uniform'))
 
@@ -81,14 +81,14 @@ def settings(cifar, fashion, programs, folder, quick):
     options = {'data': cifar, 'model': 'cifar-cnn', 'clients': 2, 'clients-per-round': 2, 'partition': 'iid',
                'samples': 8000, 'batch': 50, 'rounds': 9, 'evaluate-every': 9,
                **short, **({'samples': 400} if quick else {})}
-    pairs = REFERENCES + TWICE + SPARSE + (('tinyscript', 0.05), ('topk-float', 0.05), ('eden', 0.25), ('m22', 1),
+    pairs = REFERENCES + TWICE + ONCE + (('tinyscript', 0.05), ('topk-float', 0.05), ('eden', 0.25), ('m22', 1),
                                            ('topk-uniform', 1))
     found.append(Setting('iid', 'CIFAR-10, the CNN of M22, 2 clients, IID', options, (0.005, 0.02, 0.05), pairs))
   if fashion:
     options = {'data': fashion, 'model': 'cnn', 'clients': 10, 'clients-per-round': 10, 'partition': 'dirichlet:0.3',
                'samples': 20000, 'batch': 20, 'rounds': 18, 'evaluate-every': 18,
                **short, **({'samples': 6000} if quick else {})}
-    pairs = REFERENCES + TWICE + SPARSE + tuple(
+    pairs = REFERENCES + TWICE + ONCE + tuple(
         (name, bits) for bits, names in ((0.01, ('rdu', 'rdu-ef')), (0.05, ('tinyscript', 'topk-float', 'eden')),
                                          (0.25, ('tinyscript', 'topk-float', 'eden')),
                                          (1, ('m22', 'topk-uniform', 'eden', 'qsgd')), (1.05, ('sign',)))
