@@ -6,7 +6,8 @@ docs/text.md and docs/simulate.md have it; what is not given is left out. Each r
 rates with the first seed and run the best with all; variants of the subspace take its rate. Studies of d, K, E, local
 steps and bits are made on SST-2, the time of the projection is measured on CIFAR-10. Each finished run is kept
 in out/experiments/igc, so that a broken experiment goes on where it stopped. Tables (markdown, CSV) and plots go to
-docs/results. --quick makes shorter runs of one seed, in a folder of its own.
+docs/results; tasks that are not given stay there as they are. --quick makes shorter runs of one seed, in a folder of its
+own.
 """
 import argparse
 import os
@@ -17,6 +18,7 @@ from lib import igc_cost, igc_page, igc_tasks
 from lib.igc_tasks import Task
 from lib.kept_runs import FailedRuns, KeptRuns
 from lib.page import Page
+from lib.parts import part_of, write_parts
 from lib.provenance import TOP
 
 KEPT = os.path.join(TOP, 'out', 'experiments', 'igc')
@@ -126,15 +128,20 @@ def main():
   folder = KEPT + ('-quick' if arguments.quick else '')
   seeds = [1] if arguments.quick else list(range(1, arguments.seeds + 1))
   kept = KeptRuns(os.path.join(folder, 'rows'), arguments.fresh)
-  page = Page(folder if arguments.quick else os.path.join(TOP, 'docs', 'results'), 'igc')
+  results = folder if arguments.quick else os.path.join(TOP, 'docs', 'results')
   programs = os.path.join(TOP, 'build', 'dev', 'bin')
+  made = {}
   for task, methods, studies in tasks(arguments, programs, folder):
+    page = Page(results, 'igc')
     rows, chosen = run_task(task, methods, studies, kept, seeds, arguments.jobs)
     write(page, task, methods, studies, rows, chosen, seeds)
-  if arguments.cifar:
-    measure_cost(page, igc_cost.runs(arguments.cifar, programs, os.path.join(folder, 'states'), len(seeds)), kept)
-  path = page.write('./run experiment igc' + (' --quick' if arguments.quick else ''), igc_page.TITLE, igc_page.TEXT)
-  print(f'written to {os.path.relpath(path)}')
+    if task.name == 'cifar':
+      measure_cost(page, igc_cost.runs(arguments.cifar, programs, os.path.join(folder, 'states'), len(seeds)), kept)
+    made[task.name] = part_of(page, task.label, igc_page.federation_of(task))
+  path = os.path.join(results, 'igc.md')
+  head = igc_page.HEAD % ('./run experiment igc' + (' --quick' if arguments.quick else ''))
+  write_parts(path, f'# {igc_page.TITLE}\n\n{head}', made)
+  print(f"{', '.join(made)} written to {os.path.relpath(path)}")
 
 
 if __name__ == '__main__':

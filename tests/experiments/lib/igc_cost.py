@@ -39,5 +39,5 @@ def lines_of(rows):
 def section(page, rows):
   """rows: by plan."""
   page.seen([row for several in rows.values() for row in several])
-  page.add(f'## What the projection costs\n\n{TEXT}')
+  page.add(f'### What the projection costs\n\n{TEXT}')
   page.table('cost', ['plan', 'CPU s a round', 'against FP32'], lines_of(rows))

@@ -3,7 +3,7 @@ import statistics
 
 from lib.figures import deviation, paired_difference, spread
 
-HEAD = ['method', 'rates tried', 'rate', 'accuracy', 'loss', 'up MB', 'down MB', 'total MB', 'FedAvg / this', 'front']
+COLUMNS = ['method', 'rates tried', 'rate', 'accuracy', 'loss', 'up MB', 'down MB', 'total MB', 'FedAvg / this', 'front']
 
 PLOT = '''set xlabel "payload up and down, MB"
 set ylabel "accuracy"
@@ -14,7 +14,9 @@ plot %s
 '''
 
 TITLE = 'Intrinsic gradient compression in figures'
-TEXT = '''Simulated federations ([simulate.md](../simulate.md)), initial weights drawn from the seed. ± is the standard deviation
+HEAD = '''Made by `%s`, task by task.
+
+Simulated federations ([simulate.md](../simulate.md)), initial weights drawn from the seed. ± is the standard deviation
 over seeds, which change weights, partition, cohorts and order; the range is in parentheses. Bytes are payloads of all
 trainers in the whole run, with everything in them: headers, indices, first downloads, and the upload of initial weights,
 4 bytes a parameter, which one client sends the server once under every method. Of the rates tried, all with the first
@@ -42,7 +44,7 @@ def on_front(results, name):
 
 
 def lines_of(task, methods, chosen, results, reference):
-  """Rows under HEAD. chosen: rate by method, results: rows by method, reference: rows that ratios are against."""
+  """Rows under COLUMNS. chosen: rate by method, results: rows by method, reference: rows that ratios are against."""
   lines = []
   for method in methods:
     rows = results[method.name]
@@ -93,10 +95,14 @@ def curve(rows):
           for several in zip(*(row['seen'] for row in rows))]
 
 
-def method_section(page, task, methods, chosen, results):
+def federation_of(task):
+  """What stands under a task's head."""
   options = ' '.join(f'--{name} {value}' for name, value in task.options.items() if name != 'data')
-  page.add(f'## {task.label}\n\n`{options}`, and what a method says of its own.')
-  page.table(task.name, HEAD, lines_of(task, methods, chosen, results, results['fedavg']))
+  return f'`{options}`, and what a method says of its own.'
+
+
+def method_section(page, task, methods, chosen, results):
+  page.table(task.name, COLUMNS, lines_of(task, methods, chosen, results, results['fedavg']))
   lines = rivals_within(methods, results, results['fedavg'])
   if lines:
     page.add('With at most a hundredth of FedAvg\'s bytes, against what any method outside of a subspace reaches with as many, '
@@ -120,6 +126,6 @@ def study_section(page, name, title, text, task, studies, rows, chosen):
     lines.append([method.label, f'{chosen[method.name]:g}', spread([row['accuracy'] for row in mine]),
                   f"{statistics.mean(row['loss'] for row in mine):.3f}", f'{total(mine):.2f}',
                   f'{coordinates(mine):.2f}', f"{statistics.mean(row['cpu_seconds'] for row in mine):.0f}"])
-  page.add(f'## {title}\n\n{text} {task.label}.')
+  page.add(f'### {title}\n\n{text}')
   page.table(name, ['plan', 'rate', 'accuracy', 'loss', 'total MB', 'without initial weights', 'CPU s'], lines)
 

@@ -12,14 +12,14 @@ class Skipped(Exception):
 
 
 def split_parts(text):
-  """The parts that a page has, by letter."""
-  pieces = re.split(r'^<!-- part (\w) -->\n', text, flags=re.M)
-  return {letter: part.strip() for letter, part in zip(pieces[1::2], pieces[2::2])}
+  """The parts that a page has, by name."""
+  pieces = re.split(r'^<!-- part (\w+) -->\n', text, flags=re.M)
+  return {name: part.strip() for name, part in zip(pieces[1::2], pieces[2::2])}
 
 
 def join_parts(head, parts):
-  """The text of a page: its head, then the parts in the order of their letters."""
-  return '\n\n'.join([head.strip()] + [MARK.format(letter) + '\n' + part for letter, part in sorted(parts.items())]) + '\n'
+  """The text of a page: its head, then the parts in the order of their names."""
+  return '\n\n'.join([head.strip()] + [MARK.format(name) + '\n' + part for name, part in sorted(parts.items())]) + '\n'
 
 
 def part_of(page, title, text):
@@ -29,7 +29,7 @@ def part_of(page, title, text):
 
 
 def write_parts(path, head, made):
-  """Puts the parts just made, by letter, in the place of those that the page at `path` has."""
+  """Puts the parts just made, by name, in the place of those that the page at `path` has."""
   parts = {}
   if os.path.exists(path):
     with open(path, encoding='utf-8') as file:
