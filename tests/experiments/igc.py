@@ -3,7 +3,8 @@
 
 Simulated federations on SST-2 (--sst2), Shakespeare by role (--shakespeare) and CIFAR-10 (--cifar), each a folder as
 docs/text.md and docs/simulate.md have it; what is not given is left out. Each rival and the plain subspace try three
-rates with the first seed and run the best with all; variants of the subspace take its rate. Studies of d, K, E, local
+rates with the first seed, and further ones as long as the best is at an end, and run the best with all; variants of the
+subspace take its rate. Studies of d, K, E, local
 steps and bits are made on SST-2, the time of the projection is measured on CIFAR-10. Each finished run is kept
 in out/experiments/igc, so that a broken experiment goes on where it stopped. Tables (markdown, CSV) and plots go to
 docs/results; tasks that are not given stay there as they are. --quick makes shorter runs of one seed, in a folder of its
@@ -49,41 +50,55 @@ def parse():
 def tasks(arguments, programs, folder):
   """(task, methods, studies)"""
   everywhere = {'clients-per-round': 10, 'momentum': 0}
-  short = {'rounds': 4, 'evaluate-every': 4, 'samples': 2000} if arguments.quick else {}
+  short = {'rounds': 4, 'evaluate-every': 4, 'samples': 2000, 'test-samples': 1000} if arguments.quick else {}
   result = []
   if arguments.sst2:
     options = {'task': 'text', 'data': arguments.sst2, 'model': 'transformer-xs', 'clients': 40,
                'partition': 'dirichlet:0.3', 'samples': 20000, 'batch': 16, 'rounds': 28, 'evaluate-every': 4, **everywhere,
                **short}
-    task = Task('sst2', 'SST-2, labels skewed', options, (0.1, 0.3, 1), (10, 30, 100), programs, folder)
-    methods = methods_of(task, 500, (2000, 300, 30), (5, 10000), 4096, 8)
-    methods.append(igc_tasks.momentum_in_sketches(500, 2000, (5, 10000), (0.01, 0.03, 0.1)))
-    result.append((task, methods, igc_tasks.studies(4096, 8, options, 500, methods)))
+    task = Task('sst2', 'SST-2, labels skewed', options, (0.03, 0.1, 0.3), (3, 10, 30), programs, folder)
+    methods = methods_of(task, (2000, 300, 30), (5, 10000), 4096, 8)
+    result.append((task, methods, igc_tasks.studies(4096, 8, options, methods)))
   if arguments.shakespeare:
     options = {'task': 'text', 'data': arguments.shakespeare, 'model': 'transformer-xs', 'clients': 100,
                'partition': 'speaker', 'samples': 20000, 'batch': 8, 'rounds': 24, 'evaluate-every': 6,
                'test-samples': 1000, **everywhere, **short}
-    task = Task('shakespeare', 'Shakespeare by role, next character', options, (0.1, 0.3, 1), (5, 15, 50), programs,
+    task = Task('shakespeare', 'Shakespeare by role, next character', options, (0.3, 1, 3), (5, 15, 50), programs,
                 folder)
-    result.append((task, methods_of(task, 200, (500, 80, 10), (5, 2000), 1024, 8), {}))
+    result.append((task, methods_of(task, (500, 80, 10), (5, 2000), 1024, 8), {}))
   if arguments.cifar:
     options = {'data': arguments.cifar, 'model': 'resnet9-narrow', 'clients': 25, 'partition': 'dirichlet:0.3',
-               'samples': 10000, 'batch': 20, 'rounds': 24, 'evaluate-every': 8, **everywhere, 'clients-per-round': 5, **short}
-    task = Task('cifar', 'CIFAR-10, labels skewed', options, (0.02, 0.05, 0.1), (2, 6, 20), programs, folder)
-    result.append((task, methods_of(task, 400, (2000, 300, 30), (5, 8000), 4096, 8), {}))
+               'samples': 10000, 'batch': 20, 'rounds': 24, 'evaluate-every': 8, 'test-samples': 4000, **everywhere,
+               'clients-per-round': 5, **short}
+    task = Task('cifar', 'CIFAR-10, labels skewed', options, (0.03, 0.1, 0.3), (2, 6, 20), programs, folder)
+    result.append((task, methods_of(task, (2000, 300, 30), (5, 8000), 4096, 8), {}))
+  if arguments.quick:
+    for task, _, _ in result:
+      task.rates, task.subspace_rates, task.most_rates = task.rates[1:2], task.subspace_rates[1:2], 1
   return result
 
 
-def methods_of(task, local, sparse, sketch, dimension, epoch):
-  return igc_tasks.rivals(task.options, local, sparse, sketch) + igc_tasks.subspaces(dimension, epoch, 4)
+def methods_of(task, sparse, sketch, dimension, epoch):
+  return igc_tasks.rivals(task.options, sparse, sketch) + igc_tasks.subspaces(dimension, epoch, 4)
+
+
+def tune(task, methods, kept, jobs):
+  """Rows of all rates that are tried, by run name."""
+  rows = {}
+  while True:
+    todo = [run for method in methods if not method.tuned_like
+            for rate in igc_tasks.rates_to_try(task, method, rows) for run in [task.run(method, rate, 1)]
+            if run.name not in rows]
+    if not todo:
+      return rows
+    rows.update(kept.all(todo, jobs, say))
 
 
 def run_task(task, methods, studies, kept, seeds, jobs):
   """Rows by run name, and the chosen rate by method and by study's method. A rate that fails with a later seed gives way
   to the next."""
-  tuning = [task.run(method, rate, 1) for method in methods if not method.tuned_like for rate in task.rates_of(method)]
-  rows = kept.all(tuning, jobs, say)
   everything = methods + [one for _, _, its in studies.values() for one in its if one not in methods]
+  rows = tune(task, everything, kept, jobs)
 
   def best():
     return {method.name: igc_tasks.best_rate(task, method, methods, rows, seeds) for method in everything}
@@ -108,7 +123,8 @@ def write(page, task, methods, studies, rows, chosen, seeds):
       raise FailedRuns(f"{method.name} on {task.label}, rate {chosen[method.name]:g}: {failed[0]['failed']}")
     page.seen(its)
     return its
-  igc_page.method_section(page, task, methods, chosen, {method.name: of(method) for method in methods})
+  tried = {method.name: igc_tasks.rates_to_try(task, method, rows) for method in methods if not method.tuned_like}
+  igc_page.method_section(page, task, methods, tried, chosen, {method.name: of(method) for method in methods})
   for name, (title, text, its) in studies.items():
     igc_page.study_section(page, f'{task.name}_{name}', title, text, task, its, {each.name: of(each) for each in its},
                            chosen)
@@ -136,7 +152,7 @@ def main():
     rows, chosen = run_task(task, methods, studies, kept, seeds, arguments.jobs)
     write(page, task, methods, studies, rows, chosen, seeds)
     if task.name == 'cifar':
-      measure_cost(page, igc_cost.runs(arguments.cifar, programs, os.path.join(folder, 'states'), len(seeds)), kept)
+      measure_cost(page, igc_cost.runs(arguments.cifar, programs, os.path.join(folder, 'states'), len(seeds), arguments.quick), kept)
     made[task.name] = part_of(page, task.label, igc_page.federation_of(task))
   path = os.path.join(results, 'igc.md')
   head = igc_page.HEAD % ('./run experiment igc' + (' --quick' if arguments.quick else ''))

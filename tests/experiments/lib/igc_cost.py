@@ -14,10 +14,12 @@ A step in the subspace takes one A^T g and one A x ([subspace.md](../subspace.md
 an epoch.'''
 
 
-def runs(data, programs, folder, repeats):
+def runs(data, programs, folder, repeats, quick=False):
   """By plan."""
+  rounds = 1 if quick else ROUNDS
+
   def one(plan, repeat):
-    settings = {'data': data, 'model': 'resnet9', 'clients': 1, 'clients-per-round': 1, 'rounds': ROUNDS,
+    settings = {'data': data, 'model': 'resnet9', 'clients': 1, 'clients-per-round': 1, 'rounds': rounds,
                 'samples': IMAGES, 'batch': BATCH, 'evaluate-every': 0, 'momentum': 0, 'learning-rate': 0.05,
                 'plan': plan, 'seed': repeat}
     name = f'cost-{plan.partition(":")[0]}-{repeat}'
@@ -27,11 +29,13 @@ def runs(data, programs, folder, repeats):
 
 def lines_of(rows):
   """Of the table; rows: by plan."""
-  whole = statistics.mean(row['cpu_seconds'] for row in rows['fp32'])
+  def a_round(row):
+    return row['cpu_seconds'] / row['settings']['rounds']
+  whole = statistics.mean(a_round(row) for row in rows['fp32'])
   lines = []
   for plan, label in PLANS.items():
-    seconds = [row['cpu_seconds'] for row in rows[plan]]
-    lines.append([label, f'{statistics.mean(seconds) / ROUNDS:.2f} ± {deviation(seconds) / ROUNDS:.2f}',
+    seconds = [a_round(row) for row in rows[plan]]
+    lines.append([label, f'{statistics.mean(seconds):.2f} ± {deviation(seconds):.2f}',
                   f'{100 * (statistics.mean(seconds) / whole - 1):+.1f} %'])
   return lines
 

@@ -9,7 +9,7 @@ PLOT = '''set xlabel "payload up and down, MB"
 set ylabel "accuracy"
 set logscale x
 set grid
-set key outside right
+set key below maxcols 2
 plot %s
 '''
 
@@ -20,7 +20,8 @@ Simulated federations ([simulate.md](../simulate.md)), initial weights drawn fro
 over seeds, which change weights, partition, cohorts and order; the range is in parentheses. Bytes are payloads of all
 trainers in the whole run, with everything in them: headers, indices, first downloads, and the upload of initial weights,
 4 bytes a parameter, which one client sends the server once under every method. Of the rates tried, all with the first
-seed, the one with the lowest loss at the end is taken, unless it diverges with another seed. "front": no other method
+seed, the one with the lowest loss at the end is taken, unless it diverges with another seed; that loss is of the samples
+that accuracies are of, for every method alike. "front": no other method
 has a higher mean accuracy at the same total or less.'''
 
 
@@ -43,14 +44,14 @@ def on_front(results, name):
                  for other, rows in results.items() if other != name)
 
 
-def lines_of(task, methods, chosen, results, reference):
-  """Rows under COLUMNS. chosen: rate by method, results: rows by method, reference: rows that ratios are against."""
+def lines_of(methods, tried, chosen, results, reference):
+  """Rows under COLUMNS. By method: rates tried, the chosen one, rows. reference: rows that ratios are against."""
   lines = []
   for method in methods:
     rows = results[method.name]
-    tried = f'as {method.tuned_like}' if method.tuned_like else ', '.join(f'{rate:g}' for rate in task.rates_of(method))
+    rates = f'as {method.tuned_like}' if method.tuned_like else ', '.join(f'{rate:g}' for rate in tried[method.name])
     losses = [row['loss'] for row in rows]
-    lines.append([method.label, tried, f'{chosen[method.name]:g}', spread([row['accuracy'] for row in rows]),
+    lines.append([method.label, rates, f'{chosen[method.name]:g}', spread([row['accuracy'] for row in rows]),
                   f'{statistics.mean(losses):.3f} ± {deviation(losses):.3f}',
                   f"{megabytes(rows, 'up'):.2f}", f"{megabytes(rows, 'down'):.2f}", f'{total(rows):.2f}',
                   f'{total(reference) / total(rows):.1f}', 'yes' if on_front(results, method.name) else ''])
@@ -101,8 +102,8 @@ def federation_of(task):
   return f'`{options}`, and what a method says of its own.'
 
 
-def method_section(page, task, methods, chosen, results):
-  page.table(task.name, COLUMNS, lines_of(task, methods, chosen, results, results['fedavg']))
+def method_section(page, task, methods, tried, chosen, results):
+  page.table(task.name, COLUMNS, lines_of(methods, tried, chosen, results, results['fedavg']))
   lines = rivals_within(methods, results, results['fedavg'])
   if lines:
     page.add('With at most a hundredth of FedAvg\'s bytes, against what any method outside of a subspace reaches with as many, '
