@@ -50,7 +50,7 @@ def parse():
 def tasks(arguments, programs, folder):
   """(task, methods, studies)"""
   everywhere = {'clients-per-round': 10, 'momentum': 0}
-  short = {'rounds': 4, 'evaluate-every': 4, 'samples': 2000, 'test-samples': 1000} if arguments.quick else {}
+  short = {'rounds': 4, 'evaluate-every': 4, 'samples': 2000} if arguments.quick else {}
   result = []
   if arguments.sst2:
     options = {'task': 'text', 'data': arguments.sst2, 'model': 'transformer-xs', 'clients': 40,
@@ -68,8 +68,7 @@ def tasks(arguments, programs, folder):
     result.append((task, methods_of(task, (500, 80, 10), (5, 2000), 1024, 8), {}))
   if arguments.cifar:
     options = {'data': arguments.cifar, 'model': 'resnet9-narrow', 'clients': 25, 'partition': 'dirichlet:0.3',
-               'samples': 10000, 'batch': 20, 'rounds': 24, 'evaluate-every': 8, 'test-samples': 4000, **everywhere,
-               'clients-per-round': 5, **short}
+               'samples': 10000, 'batch': 20, 'rounds': 24, 'evaluate-every': 8, **everywhere, 'clients-per-round': 5, **short}
     task = Task('cifar', 'CIFAR-10, labels skewed', options, (0.03, 0.1, 0.3), (2, 6, 20), programs, folder)
     result.append((task, methods_of(task, (2000, 300, 30), (5, 8000), 4096, 8), {}))
   if arguments.quick:
