@@ -68,7 +68,7 @@ def tasks(arguments, programs, folder):
     result.append((task, methods_of(task, (500, 80, 10), (5, 2000), 1024, 8), {}))
   if arguments.cifar:
     options = {'data': arguments.cifar, 'model': 'resnet9-narrow', 'clients': 25, 'partition': 'dirichlet:0.3',
-               'samples': 10000, 'batch': 20, 'rounds': 24, 'evaluate-every': 8, **everywhere, 'clients-per-round': 5, **short}
+               'samples': 10000, 'batch': 20, 'rounds': 16, 'evaluate-every': 8, **everywhere, 'clients-per-round': 5, **short}
     task = Task('cifar', 'CIFAR-10, labels skewed', options, (0.03, 0.1, 0.3), (2, 6, 20), programs, folder)
     result.append((task, methods_of(task, (2000, 300, 30), (5, 8000), 4096, 8), {}))
   if arguments.quick:
