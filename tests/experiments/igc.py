@@ -67,10 +67,11 @@ def tasks(arguments, programs, folder):
                 folder)
     result.append((task, methods_of(task, (500, 80, 10), (5, 2000), 1024, 8), {}))
   if arguments.cifar:
-    options = {'data': arguments.cifar, 'model': 'resnet9-narrow', 'clients': 25, 'partition': 'dirichlet:0.3',
-               'samples': 10000, 'batch': 20, 'rounds': 16, 'evaluate-every': 8, **everywhere, 'clients-per-round': 5, **short}
+    # Not ResNet-9, narrow: it takes four times as long, and BatchNorm's statistics of skewed clients keep it near chance.
+    options = {'data': arguments.cifar, 'model': 'cnn', 'clients': 25, 'partition': 'dirichlet:0.3', 'samples': 10000,
+               'batch': 20, 'rounds': 40, 'evaluate-every': 10, **everywhere, 'clients-per-round': 5, **short}
     task = Task('cifar', 'CIFAR-10, labels skewed', options, (0.03, 0.1, 0.3), (2, 6, 20), programs, folder)
-    result.append((task, methods_of(task, (2000, 300, 30), (5, 8000), 4096, 8), {}))
+    result.append((task, methods_of(task, (2000, 300, 30), (5, 8000), 4096, 10), {}))
   if arguments.quick:
     for task, _, _ in result:
       task.rates, task.subspace_rates, task.most_rates = task.rates[1:2], task.subspace_rates[1:2], 1
