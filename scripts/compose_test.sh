@@ -72,6 +72,7 @@ make_certificates() {
     thinwire certs init /certs --server server,127.0.0.1
     for name in client-1 client-2 client-3 client-4 evaluator; do thinwire certs client /certs --name $name; done
     thinwire certs operator /certs --name me
+    cp /certs/revoked /certs/server/
     chown -R 980:980 /certs/server
     chown -R 981:981 /certs/client-*' >"$work/certs.log" 2>&1 || { cat "$work/certs.log" >&2; die "no certificates"; }
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Executes docs/deploy.md: sections 1 to 5, block by block, on machines that are network namespaces with a systemd booted
-in each. HUB, SITE (twice) and the operator's desk; HUB is 10.2.0.1 and 10.3.0.1 to the sites and 10.1.0.1 to the desk.
+in each. HUB, SITE (twice) and DESK; HUB is 10.2.0.1 and 10.3.0.1 to the sites and 10.1.0.1 to the desk.
 
 Then checks that the federation trained over mutual TLS, that a client without a certificate and one of another authority
-are refused, and that ports 9481 and 9482 are out of a site's reach. The page itself is what runs; SUBSTITUTED below is
-all that is changed, and every block of these sections has to have been used.
+are refused, that a server that goes on running refuses who was revoked and shows its new certificate, and that ports 9481
+and 9482 are out of a site's reach. The page itself is what runs; SUBSTITUTED below is all that is changed, and every
+block of these sections has to have been used.
 
 Exit codes: 0 passed, 1 failed, 77 this machine cannot run it (root, overlay file system, systemd-nspawn, nft, curl)."""
 import argparse
@@ -20,7 +21,8 @@ import machines
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), '..'))
 PAGE = os.path.join(TOP, 'docs', 'deploy.md')
-SECTIONS = ('1. Packages', '2. Certificates', '3. The server', '4. The clients', '5. Operating')
+SECTIONS = ('1. Packages', '2. Certificates', '3. The server', '4. The clients', '5. Operating',
+            'Revoke and rotate')
 # What a test cannot take as it stands, and why.
 SUBSTITUTED = [
     ('rounds: 100', 'rounds: 3'),  # time
@@ -64,6 +66,7 @@ def say(text):
 class Deployment:
   def __init__(self, all_machines, page, packages):
     self.page, self.packages, self.all = page, packages, all_machines
+    self.owners = None
     self.hub = all_machines.add('HUB')
     self.desk = all_machines.add('DESK')
     self.sites = {name: all_machines.add(name) for name in ('site-a', 'site-b')}
@@ -88,7 +91,7 @@ class Deployment:
     self.page.take('sh', './run packages')  # done before
     steps = self.page.take('sh', 'apt-get install ./thinwire-server_')
     self.hub.run(lines_for(steps, 'HUB'))
-    self.desk.run('dpkg -i ./thinwire_*_amd64.deb')  # the page lets the tool be anywhere
+    self.desk.run(lines_for(steps, 'DESK'))
     for site in self.sites.values():
       site.run(lines_for(steps, 'SITE'))
 
@@ -96,12 +99,14 @@ class Deployment:
     steps = self.page.take('sh', 'thinwire certs init')
     self.desk.run(steps)
     self.desk.run('\n'.join(line for line in steps.splitlines() if ' client ' in line).replace('site-a', 'site-b'))
-    self.desk.run('cp -r certs/operator-alice .')  # to the operator's own folder
-    owners = self.page.take('sh', 'chown -R')
-    for machine, source, where in [(self.hub, 'server', 'HUB')] + [
-        (site, f'client-{name}', 'SITE') for name, site in self.sites.items()]:
-      shutil.copytree(f'{self.desk.root}/root/certs/{source}', machine.root + '/etc/thinwire/tls')
-      machine.run(lines_for(owners, where))
+    self.owners = self.page.take('sh', 'chown -R')
+    self.carry('server', self.hub, 'HUB')
+    for name, site in self.sites.items():
+      self.carry(f'client-{name}', site, 'SITE')
+
+  def carry(self, source, machine, where):
+    shutil.copytree(f'{self.desk.root}/root/certs/{source}', machine.root + '/etc/thinwire/tls', dirs_exist_ok=True)
+    machine.run(lines_for(self.owners, where))
 
   def start_server(self):
     self.hub.write('/etc/thinwire/server.textproto', self.page.take('', 'In `/etc/thinwire/server.textproto`'))
@@ -169,6 +174,47 @@ class Deployment:
       if f'client={name} ' not in log or 'delivered=3 failed=0' not in log:
         raise RuntimeError(f'{name} did not take part as it should:\n{log}')
 
+  def revoke_and_rotate(self):
+    revoke = self.page.take('sh', 'thinwire certs revoke')
+    replace = self.page.take('sh', 'thinwire certs server certs --replace')
+    restart = self.page.take('sh', 'systemctl restart thinwire-client@site-b')
+    server = self.hub.run('systemctl show -P MainPID thinwire-server').stdout
+    self.check_end_of_site_b(restart, 0, 'before it was revoked')
+    self.desk.run(revoke)
+    self.carry('server', self.hub, 'HUB')
+    self.check_end_of_site_b(restart, 3, 'when it was revoked')
+    log = self.sites['site-b'].run('journalctl --no-pager -u thinwire-client@site-b').stdout
+    if ', is revoked; ask the operator' not in log:
+      raise RuntimeError(f'the log of site-b does not say that its certificate is revoked:\n{log}')
+    if not self.shows_certificate():
+      raise RuntimeError('the server does not show its certificate: the check below would prove nothing')
+    self.desk.run(replace)
+    if self.shows_certificate():
+      raise RuntimeError('thinwire certs server --replace changed nothing')
+    self.carry('server', self.hub, 'HUB')
+    self.carry('client-site-b', self.sites['site-b'], 'SITE')
+    machines.await_until(self.shows_certificate, 20, 'the server shows its new certificate')
+    self.check_end_of_site_b(restart, 0, 'with its new certificate')
+    if self.hub.run('systemctl show -P MainPID thinwire-server').stdout != server:
+      raise RuntimeError('the server was restarted')
+
+  def check_end_of_site_b(self, restart, expected, when):
+    """The run has ended, so a client that is let in hears so and ends with 0; one that is refused ends with 3."""
+    site, unit = self.sites['site-b'], 'thinwire-client@site-b'
+    site.run(restart)
+    state = lambda: site.run(f'systemctl is-active {unit}', check=False).stdout.strip()
+    machines.await_until(lambda: state() in ('inactive', 'failed'), 60, f'the client ends {when}')
+    code = int(site.run(f'systemctl show -P ExecMainStatus {unit}').stdout)
+    if code != expected:
+      raise RuntimeError(f'site-b ended with {code}, not {expected}, {when}')
+
+  def shows_certificate(self):
+    """Whether who dials HUB is shown the server's certificate that DESK has."""
+    return self.desk.run('''python3 -c '
+import ssl, sys
+shown = ssl.get_server_certificate(("fed.example.org", 9481)).strip()
+sys.exit(0 if shown == open("certs/server/cert.pem").read().strip() else 9)' ''', check=False).returncode == 0
+
   def report(self):
     for machine in [self.hub] + list(self.sites.values()):
       print(f'--- {machine.name}', machine.run('journalctl --no-pager -n 25 -u "thinwire*"', check=False).stdout,
@@ -188,7 +234,8 @@ def job(packages):
                          ('Installing packages', deployment.install), ('Certificates', deployment.certify),
                          ('Server and firewall', deployment.start_server), ('Ports', deployment.check_ports),
                          ('Strangers', deployment.check_refusals), ('Clients', deployment.start_clients),
-                         ('Training', deployment.operate), ('Clients\' logs', deployment.check_clients)):
+                         ('Training', deployment.operate), ('Clients\' logs', deployment.check_clients),
+                         ('Revoking and rotating', deployment.revoke_and_rotate)):
         say(what)
         step()
     except RuntimeError:
