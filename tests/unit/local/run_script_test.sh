@@ -19,11 +19,17 @@ expect() {
 expect 0 "Usage: ./run COMMAND"
 expect 0 "Usage: ./run COMMAND" help
 expect 0 "Usage: ./run COMMAND" --help
-for command in demo look test fuzz bench soak experiment build; do expect 0 "Usage: ./run $command" "$command" --help; done
+for command in demo look test fuzz bench soak experiment build package-test deploy-test compose-test; do expect 0 "Usage: ./run $command" "$command" --help; done
 expect 0 "demo-accuracy" experiment
 expect 2 "unknown command 'dmeo'" dmeo
 expect 2 "unknown option '--fast'" --no-install test --fast
 expect 2 "--label needs a value" --no-install test --label
+expect 0 "--tls " compose-test --tls --help
+expect 2 "unknown option '--fast'" --no-install compose-test --tls --fast
+expect 2 "unknown option '--tls'" --no-install deploy-test --tls
+expect 2 "--root needs a value" --no-install package-test --preset dev --root
+# What the script behind the command says, which the flags have reached.
+expect 2 "no data set in /no/such/data" --no-install compose-test --tls --packages /no/such/folder --data /no/such/data
 expect 2 "no experiment 'nothing'" --no-install experiment nothing
 expect 3 "no run" --no-install look /no/such/run rounds
 [ "$failures" = 0 ]
