@@ -7,7 +7,7 @@ export LC_ALL=C  # decimal points
 
 usage() {
   cat <<'EOT'
-Usage: ./run fuzz [--seconds N] [--jobs N] [TARGET...]
+Usage: ./run fuzz [--seconds N] [--jobs N] [--table FILE] [TARGET...]
 Builds the targets of tests/fuzz with libFuzzer and sanitizers and runs each for N seconds (default 60) of processor
 time, user and system, however long that takes on a busy machine; --jobs targets at a time (default 1). Each starts from
 its corpus and from what earlier runs found, which is kept in out/fuzz/TARGET. Prints a table: inputs and processor time
@@ -15,6 +15,7 @@ of this run and of all runs so far (out/fuzz/TARGET.total), branches covered, in
 anything is in out/fuzz too, its report in out/fuzz/TARGET.log: put it into tests/fuzz/corpus/TARGET, where ./run test
 replays it. SIGINT and SIGTERM end it early, with the table.
 
+  --table FILE     writes a page with the totals of all targets: docs/results/fuzzing.md
   --programs DIR   where the targets' programs are (default build/fuzz/bin)
   --out DIR        in place of out/fuzz
 
@@ -22,7 +23,8 @@ Exit codes: 0 nothing found; 1 something found; 2 wrong usage; 130 ended early, 
 EOT
 }
 
-seconds=60 parallel=1 programs=build/fuzz/bin out=out/fuzz targets=()
+seconds=60 parallel=1 programs=build/fuzz/bin out=out/fuzz table='' targets=()
+command="./run fuzz${*:+ $*}"
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) usage; exit ;;
@@ -30,6 +32,10 @@ while [ $# -gt 0 ]; do
     --jobs) parallel=${2:-}; shift 2 || true ;;
     --programs) programs=${2:-}; shift 2 || true ;;
     --out) out=${2:-}; shift 2 || true ;;
+    --table)
+      table=${2:-}
+      [ -n "$table" ] || EXIT_CODE=2 die "--table needs a file"
+      shift 2 ;;
     -*) EXIT_CODE=2 die "unknown option '$1'. See ./run fuzz --help" ;;
     *) targets+=("$1"); shift ;;
   esac
@@ -65,12 +71,13 @@ in_seconds() { printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)); }
 total_of() { awk -v key="$2" '$1 == key {print $2}' "$out/$1.total" 2>/dev/null || true; }  # TARGET KEY
 last_number() { grep -a "$2" "$1" | tail -n 1 | sed "s/.*$2:* *//; s/ .*//" || true; }     # LOG NAME
 
-# add_to_total TARGET INPUTS MILLISECONDS
+# add_to_total TARGET INPUTS MILLISECONDS FOUND
 add_to_total() {
-  local inputs cpu
-  inputs=$(total_of "$1" inputs) cpu=$(total_of "$1" cpu_seconds)
-  awk -v inputs="${inputs:-0}" -v more="$2" -v cpu="${cpu:-0}" -v ms="$3" \
-    'BEGIN {printf "inputs %.0f\ncpu_seconds %.3f\n", inputs + more, cpu + ms / 1000}' >"$out/$1.total.new"
+  local inputs cpu found
+  inputs=$(total_of "$1" inputs) cpu=$(total_of "$1" cpu_seconds) found=$(total_of "$1" found)
+  awk -v inputs="${inputs:-0}" -v more="$2" -v cpu="${cpu:-0}" -v ms="$3" -v found="${found:-0}" -v new="$4" \
+    'BEGIN {printf "inputs %.0f\ncpu_seconds %.3f\nfound %d\n", inputs + more, cpu + ms / 1000, found + new}' \
+    >"$out/$1.total.new"
   mv "$out/$1.total.new" "$out/$1.total"
 }
 
@@ -94,7 +101,7 @@ run_slice() {
 
 # A process of its own: fuzzes one target and leaves its row of the table, and its verdict, in the scratch folder.
 fuzz_target() {
-  local target=$1 all_inputs=0 all_ms=0 verdict=nothing pid=
+  local target=$1 all_inputs=0 all_ms=0 finds=0 verdict=nothing pid=
   trap 'early=1 told=1; [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || true' INT TERM
   mkdir -p "$out/$target"
   exec 9>"$out/$target.lock"
@@ -102,20 +109,48 @@ fuzz_target() {
   while [ $all_ms -lt $((seconds * 1000)) ] && [ "$verdict" = nothing ]; do
     local left=$(((seconds * 1000 - all_ms + 999) / 1000))
     run_slice "$target" $((left < slice_limit ? left : slice_limit))
-    add_to_total "$target" "${inputs:-0}" "$spent"
     all_inputs=$((all_inputs + ${inputs:-0})) all_ms=$((all_ms + spent))
     say "$target: $(in_seconds $all_ms) of $seconds s, $all_inputs inputs"
     case $code in
       0) [ -n "$inputs" ] || verdict="did not run, see $out/$target.log" ;;
       "$interrupted_code") early=1 ;;  # the terminal's SIGINT reaches the program first
-      *) verdict="see $out/$target.log" ;;
+      *) verdict="see $out/$target.log" finds=1 ;;
     esac
+    add_to_total "$target" "${inputs:-0}" "$spent" "$finds"
     [ -z "$early" ] || break
   done
   [ "$verdict" != nothing ] || [ -z "$early" ] || verdict="nothing, ended early"
   printf '| %s | %d | %s | %s | %s | %s | %d | %s |\n' "$target" "$all_inputs" "$(in_seconds $all_ms)" \
     "$(total_of "$target" inputs)" "$(total_of "$target" cpu_seconds)" "$(last_number "$out/$target.log" cov)" \
     "$(find "$out/$target" -type f | wc -l)" "$verdict" >"$scratch/$target.row"
+}
+
+# What the source of a target says at its top, in one line.
+purpose_of() { sed -n '/^\/\/ /!q; s/^\/\/ //p' "tests/fuzz/${1}_fuzz.cc" | tr '\n' ' ' | sed 's/ $//'; }
+
+write_page() {
+  local target inputs cpu found
+  cat <<EOT
+# Fuzzing
+
+Made by \`$command\` on $(date -u +%F), at $(git rev-parse --short HEAD 2>/dev/null || echo "an unknown revision").
+
+libFuzzer tries inputs that reach code which no input before has reached, under the address and the undefined behaviour
+sanitizers. A target ends at the first input that makes the program crash, leak, hang or break what the target says of
+it. Such an input is put into \`tests/fuzz/corpus\` with the repair, and \`./run test\` replays all of that (tests
+\`NAME_fuzz_corpus\`), so that what was found once stays repaired. The totals are of all runs on one machine; processor
+time is user and system.
+
+| target | inputs | processor seconds | found |
+| --- | --- | --- | --- |
+EOT
+  for target in tests/fuzz/corpus/*; do
+    target=${target##*/} inputs=$(total_of "${target##*/}" inputs) cpu=$(total_of "${target##*/}" cpu_seconds)
+    found=$(total_of "$target" found)
+    printf '| `%s` | %s | %.0f | %s |\n' "$target" "${inputs:-0}" "${cpu:-0}" "${found:-0}"
+  done
+  printf '\nWhat a target does with its input:\n\n'
+  for target in tests/fuzz/corpus/*; do printf -- '- `%s`: %s\n' "${target##*/}" "$(purpose_of "${target##*/}")"; done
 }
 
 mkdir -p "$out"
@@ -140,5 +175,6 @@ for target in "${targets[@]}"; do
     found=1
   fi
 done
+[ -z "$table" ] || write_page >"$table"
 [ $found = 1 ] || [ -z "$early" ] || found=130
 exit $found

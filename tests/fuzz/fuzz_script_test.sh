@@ -49,9 +49,19 @@ grep -q '| frame | .* | 7 | 0 | nothing |' "$folder/printed" || fail "no row of 
 
 before=$(sed -n 's/^inputs //p' "$folder/out/frame.total")
 fake frame 77
-run_script --seconds 1 frame
+run_script --seconds 1 --table "$folder/page.md" frame
 [ $? = 1 ] || fail "an input that was found is not reported"
 total_is frame $((before + 100)) $((before + 100))  # added to what was there, and nothing tried after it
+
+# The page has all targets with all their runs, the ones before it too.
+row() { grep -c "^| \`$1\` | $2 | $3 | $4 |\$" "$folder/page.md" || true; }
+[ "$(row frame $((before + 100)) '[1-9]' 1)" = 1 ] || fail "the page has not what was found in frame: $(cat "$folder/page.md")"
+[ "$(row manifest '[1-9][0-9]*' 1 0)" = 1 ] || fail "the page has not manifest, which ran before: $(cat "$folder/page.md")"
+[ "$(row rdu 0 0 0)" = 1 ] || fail "the page has not rdu, which never ran: $(cat "$folder/page.md")"
+grep -q -- '^- `manifest`: Any bytes as a manifest' "$folder/page.md" || fail "the page does not say what manifest does"
+fake frame 0
+run_script --seconds 1 --table "$folder/page.md" frame || fail "code $? after the repair"
+[ "$(row frame '[1-9][0-9]*' '[1-9]' 1)" = 1 ] || fail "the page forgets what was found: $(cat "$folder/page.md")"
 
 fake payload 72
 mkfifo "$folder/started"
@@ -67,6 +77,7 @@ wait $pid
 total_is payload 100 100
 
 run_script --seconds 0 frame; [ $? = 2 ] || fail "--seconds 0 is taken"
+run_script --seconds 1 --table; [ $? = 2 ] || fail "--table without a file is taken"
 run_script --jobs x frame; [ $? = 2 ] || fail "--jobs x is taken"
 run_script no_such_target; [ $? = 2 ] || fail "a target that is not there is taken"
 [ "$failures" = 0 ]
