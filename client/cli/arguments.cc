@@ -152,9 +152,9 @@ Options:
   --version N         export: which version of the model (default: the newest)
   --reason TEXT       stop: what status and log are to say
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 no answer from the server; 4 no such file or version;
-5 inspect: damaged or malformed payload; 6 watch: the run ended as FAILED; 7 start, stop: the run has ended already;
-8 the server refuses this certificate.
+Exit codes: 0 done; 1 failed; 2 wrong usage, or certificate files of no use; 3 no answer from the server; 4 no such
+file or version; 5 inspect: damaged or malformed payload; 6 watch: the run ended as FAILED; 7 start, stop: the run has
+ended already; 8 the server refuses this certificate.
 )";
 }
 

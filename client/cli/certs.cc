@@ -250,7 +250,7 @@ CliExit RunCerts(const std::vector<std::string>& arguments) {
     Complain(report.status());
     return CliExit::kUsage;
   }
-  if (!report.ok()) return Complain(report.status());
+  if (!report.ok()) return ComplainOfFile(report.status());
   std::fputs(command->json ? (report->json.dump() + "\n").c_str() : report->text.c_str(), stdout);
   return CliExit::kOk;
 }

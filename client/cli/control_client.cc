@@ -27,6 +27,11 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& address,
   return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
+// So that a file's error is not taken for an answer of the server with the same code.
+absl::Status OfFile(const absl::Status& status) {
+  return status.ok() || absl::IsNotFound(status) ? status : absl::InternalError(status.message());
+}
+
 }  // namespace
 
 bool IsFinal(v1::RunState state) {
@@ -118,14 +123,15 @@ absl::StatusOr<v1::ExportHeader> ControlClient::Export(std::optional<uint64_t> v
   if (version.has_value()) request.set_version(*version);
   const auto reader = stub_->ExportModel(&context, request);
   const std::string temporary = absl::StrCat(path, ".part");
-  TW_ASSIGN_OR_RETURN(File file, File::Create(temporary));
+  absl::StatusOr<File> file = File::Create(temporary);
+  if (!file.ok()) return OfFile(file.status());
   v1::ExportModelResponse response;
   v1::ExportHeader header;
   uint64_t written = 0;
   absl::Status status;
   while (status.ok() && reader->Read(&response)) {
     if (response.has_header()) header = response.header();
-    status = file.WriteAt(written, response.data());
+    status = OfFile(file->WriteAt(written, response.data()));
     written += response.data().size();
     progress(written, header.size());
   }
@@ -135,8 +141,8 @@ absl::StatusOr<v1::ExportHeader> ControlClient::Export(std::optional<uint64_t> v
   if (status.ok() && written != header.size()) {
     status = absl::DataLossError(absl::StrCat("got ", written, " of ", header.size(), " bytes; try again"));
   }
-  if (status.ok()) status = file.Sync();
-  if (status.ok()) status = RenameDurably(temporary, path);
+  if (status.ok()) status = OfFile(file->Sync());
+  if (status.ok()) status = OfFile(RenameDurably(temporary, path));
   if (!status.ok()) {
     RemoveFile(temporary).IgnoreError();
     return status;

@@ -18,6 +18,7 @@ enum class CliExit {
   kRefused = 8,      // the server refuses this certificate: not an operator's, revoked or expired
 };
 
+// Of what a server answered, or did not.
 inline CliExit ExitFor(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
@@ -35,6 +36,12 @@ inline CliExit ExitFor(const absl::Status& status) {
     default:
       return CliExit::kFailed;
   }
+}
+
+// Of files on this machine: their errors may have the codes that a server's answers have, and mean something else.
+inline CliExit ExitForFile(const absl::Status& status) {
+  if (status.ok()) return CliExit::kOk;
+  return absl::IsNotFound(status) ? CliExit::kNotFound : CliExit::kFailed;
 }
 
 }  // namespace thinwire

@@ -20,6 +20,10 @@ void Print(const std::string& text) {
   std::fflush(stdout);
 }
 
+void PrintError(const absl::Status& status) {
+  std::fprintf(stderr, "thinwire: %s\n", std::string(status.message()).c_str());
+}
+
 const char* RepresentationName(Representation representation) {
   switch (representation) {
     case Representation::kModel:
@@ -104,8 +108,13 @@ CliExit ShowRounds(const CliOptions& options, std::string (*render)(const std::v
 }  // namespace
 
 CliExit Complain(const absl::Status& status) {
-  std::fprintf(stderr, "thinwire: %s\n", std::string(status.message()).c_str());
+  PrintError(status);
   return ExitFor(status);
+}
+
+CliExit ComplainOfFile(const absl::Status& status) {
+  PrintError(status);
+  return ExitForFile(status);
 }
 
 CliExit RunStatus(const CliOptions& options) {
@@ -192,8 +201,10 @@ CliExit RunInspect(const CliOptions& options) {
     Print(options.json ? InspectJson(*report) : InspectText(*report));
     return CliExit::kOk;
   }
-  const CliExit code = Complain(report.status());
-  return code == CliExit::kFailed ? CliExit::kBadPayload : code;
+  const CliExit code = ComplainOfFile(report.status());
+  // A file that cannot be read says nothing about what is in it.
+  const bool unreadable = absl::IsPermissionDenied(report.status()) || absl::IsInternal(report.status());
+  return code == CliExit::kFailed && !unreadable ? CliExit::kBadPayload : code;
 }
 
 }  // namespace thinwire

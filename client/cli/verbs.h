@@ -34,6 +34,8 @@ CliExit RunInspect(const CliOptions& options);
 
 // Prints "thinwire: <status>" to stderr and returns the code for it.
 CliExit Complain(const absl::Status& status);
+// The same of a file on this machine.
+CliExit ComplainOfFile(const absl::Status& status);
 
 }  // namespace thinwire
 

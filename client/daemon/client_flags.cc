@@ -137,9 +137,10 @@ std::string ClientHelp(const std::string& name, const std::vector<ClientTask>& t
   absl::StrAppend(
       &text,
       "\nSIGTERM or SIGINT: gives up the round, tells the server, exits 0; a second one exits at once.\n\n"
-      "Exit codes: 0 the run has ended, the rounds are done, or stopped by a signal; 2 wrong flags or data;\n"
-      "3 the server refuses this client; 4 the run has failed; 5 gave up on the server (--max-failures), or\n"
-      "none of the rounds came to anything; 6 the state folder cannot be used.\n");
+      "Exit codes: 0 the run has ended, the rounds are done, or stopped by a signal; 2 wrong flags, certificates or\n"
+      "data; 3 the server refuses this client; 4 the run has failed; 5 gave up on the server (--max-failures), or\n"
+      "none of the rounds came to anything; 6 the state folder cannot be used; 128 + N ended at once by a second\n"
+      "signal N.\n");
   return text;
 }
 

@@ -104,8 +104,8 @@ std::string HelpText() {
       &text,
       "\nSIGTERM or SIGINT stops it gracefully: the run can be resumed. The addresses it listens on are in\n"
       "STATE/endpoints.json.\n\n"
-      "Exit codes: 0 stopped, or the run has completed; 2 bad flags or configuration; 3 the state directory\n"
-      "cannot be used; 4 the run has failed.\n");
+      "Exit codes: 0 stopped, or the run has ended; 2 bad flags or configuration, or an address that is taken; 3 the\n"
+      "state directory cannot be used, at the start or later; 4 the run has failed.\n");
   return text;
 }
 

@@ -258,6 +258,15 @@ TEST_F(VerbsTest, AnUnknownVersionIsExitCodeFour) {
   EXPECT_THAT(err, HasSubstr("no version 7"));
 }
 
+TEST_F(VerbsTest, AFileThatCannotBeWrittenOrReadIsNoAnswerOfTheServer) {
+  options.out = "/sys/model.safetensors";  // where nobody may write, not even root
+  EXPECT_EQ(Run(RunExport), CliExit::kFailed) << err;
+  options.out = folder.Path("no/such/folder/model.safetensors");
+  EXPECT_EQ(Run(RunExport), CliExit::kNotFound) << err;
+  options.file = folder.path();
+  EXPECT_EQ(Run(RunInspect), CliExit::kFailed) << err;
+}
+
 TEST_F(VerbsTest, InspectTellsCodecAndBitsOfEachTensor) {
   auto spec = ModelSpec::Create({{"w", {100}, DataType::kFloat32, TensorRole::kTrainable}});
   ASSERT_THAT(spec, IsOk());
