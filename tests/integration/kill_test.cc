@@ -110,6 +110,21 @@ TEST_F(FederationTest, TheServerKilledInMidUploadKeepsTheBytesItHad) {
   EXPECT_LT(cluster_.proxy().stats().total.up, 16'000'000u + 1'500'000u);
 }
 
+// Its successor has another port and has to serve the same payload from the byte where the client is.
+TEST_F(FederationTest, TheServerKilledWhileItSendsTheModelGoesOnAtTheByteWhereItWas) {
+  const std::string config = Config(1, 1, kFp32);
+  ASSERT_THAT(cluster_.StartServer(config), IsOk());
+  cluster_.proxy().SetRate(WireDirection::kDown, 16 << 20);
+  StartEchoClients(1, 2'000'000);
+  ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(WireDirection::kDown, 4'000'000, absl::Seconds(60))) << cluster_.Logs();
+  cluster_.KillServer();
+  ASSERT_THAT(cluster_.StartServer(config), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();
+  EXPECT_EQ(status.version(), 1u);
+  EXPECT_LT(cluster_.proxy().stats().total.down, 8'000'000u + 1'500'000u);
+}
+
 TEST_F(FederationTest, AClientThatDiesIsDroppedAndTheRoundClosesWithItsQuorum) {
   Sections sections;
   sections.round = "min_updates: 2 deadline { seconds: 6 }";

@@ -31,5 +31,25 @@ TEST_F(StoppedClientTest, IsReplacedAfterItsLeaseAndComesBackWhenItGoesOn) {
   EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(30)), IsOk());
 }
 
+// No byte comes and nobody says that the connection has ended: as if a cable were out, but for the acknowledgements of
+// TCP.
+TEST_F(StoppedClientTest, ALinkThatCarriesNothingAnyMoreCostsItsClientItsPlace) {
+  ASSERT_THAT(cluster_.StartServer(Config(2, 1, kFp32)), IsOk());
+  cluster_.proxy().SetRate(WireDirection::kDown, 4 << 20);
+  StartEchoClients(1, 1'000'000);
+  ASSERT_THAT(cluster_.AwaitStatus([](const v1::Status& now) { return now.round_state() == v1::ROUND_STATE_TRAINING; }),
+              IsOk());
+  cluster_.proxy().SetDelay(WireDirection::kUp, absl::Hours(1));
+  cluster_.proxy().SetDelay(WireDirection::kDown, absl::Hours(1));
+  cluster_.DialDirectly();
+  ASSERT_THAT(cluster_.StartClient("substitute", {"--task=echo"}), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Status end, cluster_.AwaitEnd());
+  EXPECT_EQ(end.state(), v1::RUN_STATE_COMPLETED) << end.reason();
+  ASSERT_OK_AND_ASSIGN(const std::vector<v1::RoundSummary> rounds, cluster_.Rounds());
+  EXPECT_EQ(rounds[0].counters().dropped(), 1u);
+  EXPECT_EQ(rounds[0].counters().folded(), 1u);
+  EXPECT_EQ(cluster_.proxy().stats().cuts, 0u);
+}
+
 }  // namespace
 }  // namespace thinwire

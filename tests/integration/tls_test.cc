@@ -82,6 +82,24 @@ TEST_F(TlsTest, AFederationWithMutualTlsCompletesItsRounds) {
   EXPECT_THAT(cluster_.AwaitClients(absl::Seconds(60)), IsOk());
 }
 
+TEST_F(TlsTest, AnUploadGoesOnWhereItBroke) {
+  StartServer(1, 1);
+  cluster_.proxy().SetRate(WireDirection::kUp, 16 << 20);
+  std::vector<std::string> flags = Flags(authority_.Client("site-a"));
+  flags.insert(flags.end(), {"--echo-parameters=2000000", "--max-failures=0"});
+  ASSERT_THAT(cluster_.StartClient("site-a", flags), IsOk());
+  // 8 MB of initial weights, then the update's 8 MB, cut twice.
+  for (const uint64_t passed : {12'000'000, 15'000'000}) {
+    ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(WireDirection::kUp, passed, absl::Seconds(60))) << cluster_.Logs();
+    cluster_.proxy().CutNow();
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd());
+  EXPECT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();
+  EXPECT_GE(cluster_.proxy().stats().cuts, 2u);
+  // What was under way is sent twice; with the whole update from its beginning it would be 23 MB.
+  EXPECT_LT(cluster_.proxy().stats().total.up, 16'000'000u + 2 * 1'500'000u);
+}
+
 TEST_F(TlsTest, WithoutAGoodCertificateThereIsNoConnection) {
   StartServer(1, 1);
   TestAuthority other(folder_.Path("other"));
