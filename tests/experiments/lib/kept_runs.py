@@ -26,10 +26,10 @@ class FailedRuns(Exception):
 
 
 class KeptRuns:
-  """A folder with a JSON file for each finished run."""
+  """A folder with a JSON file for each finished run; with `fresh`, what was there before does not count."""
 
   def __init__(self, folder, fresh=False):
-    self.folder, self.fresh = folder, fresh
+    self.folder, self.fresh, self.made = folder, fresh, set()
     os.makedirs(folder, exist_ok=True)
 
   def _path(self, run):
@@ -37,7 +37,7 @@ class KeptRuns:
 
   def find(self, run):
     """The kept row, or None."""
-    if self.fresh or not os.path.exists(self._path(run)):
+    if (self.fresh and run.name not in self.made) or not os.path.exists(self._path(run)):
       return None
     with open(self._path(run), encoding='utf-8') as file:
       row = json.load(file)
@@ -53,6 +53,7 @@ class KeptRuns:
     with open(self._path(run) + '.new', 'w', encoding='utf-8') as file:
       json.dump(row, file, indent=1)
     os.replace(self._path(run) + '.new', self._path(run))
+    self.made.add(run.name)
     return row
 
   def all(self, runs, jobs=1, say=lambda row: ''):

@@ -28,6 +28,12 @@ BEYOND = [
     ('5 bits: S1E2M2, scales for 64', 's1e2m2:pow2/64+weights'),
     ('4 bits: S1E2M1, scales for 64', 's1e2m1:pow2/64+weights'),
 ]
+# All tensors coded: biases and norms in FP32 weigh a percent of so small a model.
+SMALL = [
+    ('FP32', 'fp32'),
+    ('6 bits: S1E2M3, scales for 64, all tensors', 's1e2m3:pow2/64'),
+    ('6 bits: S1E2M3, scales for 512, all tensors', 's1e2m3:pow2/512'),
+]
 # Each line adds to the one above it. Weights in the client's memory are rounded to nearest up to the last line.
 ABLATION = [
     ('S1E2M3 and nothing else', 's1e2m3:none/4096', 'packed:nearest'),
@@ -60,7 +66,7 @@ class Speech:
   def start(self):
     return os.path.join(self.folder, 'checkpoint.safetensors')
 
-  def _call(self, program, *words, **options):
+  def call(self, program, *words, **options):
     command = [os.path.join(self.programs, program), *words] + [f'--{name}={value}' for name, value in options.items()]
     done = subprocess.run(command, capture_output=True, text=True, check=False,
                           env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'})
@@ -72,7 +78,7 @@ class Speech:
     """The run that trains the model to start from."""
     def work():
       options = dict(self.checkpoint_options, data=self.index, model=self.MODEL, out=self.start() + '.new')
-      table = self._call('thinwire-train-speech', **options).strip().splitlines()
+      table = self.call('thinwire-train-speech', **options).strip().splitlines()
       os.replace(self.start() + '.new', self.start())
       return dict(zip(table[0].split('\t'), map(float, table[-1].split('\t'))))
     return Run('checkpoint', dict(self.checkpoint_options, model=self.MODEL), work)
@@ -80,8 +86,8 @@ class Speech:
   def test(self, model):
     """Loss of the test set, and errors and words of each recording in its order."""
     path = model + '.transcripts'
-    printed = self._call('thinwire-train-speech', data=self.index, model=self.MODEL, start=model, epochs=0,
-                         transcripts=path).splitlines()
+    printed = self.call('thinwire-train-speech', data=self.index, model=self.MODEL, start=model, epochs=0,
+                        transcripts=path).splitlines()
     with open(path, encoding='utf-8', newline='') as file:
       lines = list(csv.DictReader(file, delimiter='\t', quoting=csv.QUOTE_NONE))
     errors, words = [int(line['errors']) for line in lines], [int(line['words']) for line in lines]
@@ -99,7 +105,7 @@ class Speech:
       state = os.path.join(self.folder, 'states', name)
       shutil.rmtree(state, ignore_errors=True)
       options = dict(settings, start=self.start(), data=self.index, threads=1, state=state, format='json')
-      result = json.loads(self._call('thinwire-simulate', '--no-sync', **options))
+      result = json.loads(self.call('thinwire-simulate', '--no-sync', **options))
       if result['state'] != 'COMPLETED':
         raise RuntimeError(f"the federation ended as {result['state']}: {result['reason']}")
       tested = self.test(result['model_path'])
@@ -115,7 +121,7 @@ class Speech:
     def work():
       options = {name: value for name, value in settings.items() if name != 'codec'}
       way = {'weights': 'full'} if codec == 'fp32' else {'weights': 'packed', 'codec': codec}
-      result = json.loads(self._call('thinwire-omc-memory', **options, **way))
+      result = json.loads(self.call('thinwire-omc-memory', **options, **way))
       return {name: result[name] for name in ('parameters', 'weights', 'peak_resident', 'step_seconds')}
     return Run(file_name('memory-' + codec), settings, work)
 

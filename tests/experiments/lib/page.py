@@ -1,8 +1,7 @@
-"""A page of docs/results with its tables as CSV and its plots beside it."""
+"""A page of docs/results, or a part of one, with its tables as CSV and its plots beside it."""
 import os
 
 from lib.figures import markdown, plot, write_csv
-from lib.provenance import machine
 
 
 class Page:
@@ -13,7 +12,7 @@ class Page:
     os.makedirs(folder, exist_ok=True)
 
   def seen(self, rows):
-    """Kept rows that the page rests on: their programs are named in its head."""
+    """Kept rows that the page rests on: their programs are named with it."""
     self.revisions.update(row['revision'] for row in rows)
 
   def add(self, text):
@@ -26,12 +25,3 @@ class Page:
   def picture(self, name, alternative, script, data):
     plot(os.path.join(self.folder, f'{self.name}_{name}.png'), script, data)
     self.add(f'![{alternative}]({self.name}_{name}.png)')
-
-  def write(self, command, title, text):
-    """The page's path. `text` stands under the head, in front of all sections."""
-    head = (f'# {title}\n\nMade by `{command}` on {machine()}; the programs are those of '
-            f"{', '.join(sorted(self.revisions))}.\n\n{text}")
-    path = os.path.join(self.folder, f'{self.name}.md')
-    with open(path, 'w', encoding='utf-8') as file:
-      file.write('\n\n'.join([head] + self.sections) + '\n')
-    return path

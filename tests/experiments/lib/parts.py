@@ -17,9 +17,10 @@ def split_parts(text):
   return {name: part.strip() for name, part in zip(pieces[1::2], pieces[2::2])}
 
 
-def join_parts(head, parts):
-  """The text of a page: its head, then the parts in the order of their names."""
-  return '\n\n'.join([head.strip()] + [MARK.format(name) + '\n' + part for name, part in sorted(parts.items())]) + '\n'
+def join_parts(head, parts, order=()):
+  """The text of a page: its head, then the parts that `order` names, as it does, then the others by their names."""
+  names = [name for name in order if name in parts] + sorted(name for name in parts if name not in order)
+  return '\n\n'.join([head.strip()] + [MARK.format(name) + '\n' + parts[name] for name in names]) + '\n'
 
 
 def part_of(page, title, text):
@@ -28,11 +29,11 @@ def part_of(page, title, text):
   return '\n\n'.join([f'## {title}', made, text.strip()] + page.sections)
 
 
-def write_parts(path, head, made):
-  """Puts the parts just made, by name, in the place of those that the page at `path` has."""
+def write_parts(path, head, made, order=()):
+  """Puts the parts just made, by name, in the place of those that the page at `path` has; `order` as join_parts has it."""
   parts = {}
   if os.path.exists(path):
     with open(path, encoding='utf-8') as file:
       parts = split_parts(file.read())
   with open(path, 'w', encoding='utf-8') as file:
-    file.write(join_parts(head, {**parts, **made}))
+    file.write(join_parts(head, {**parts, **made}, order))

@@ -53,6 +53,13 @@ class KeptRunsTest(unittest.TestCase):
     self.assertEqual(self.all([self.make('a', {'x': 1})]), first)
     self.assertEqual(self.calls, ['a'])
 
+  def test_what_was_run_fresh_is_kept_for_the_parts_that_follow(self):
+    with contextlib.redirect_stdout(io.StringIO()):
+      fresh = KeptRuns(self.folder, fresh=True)
+      first = fresh.all([self.make('a', {})])
+      self.assertEqual(fresh.all([self.make('a', {})]), first)
+    self.assertEqual(self.calls, ['a'])
+
   def test_other_settings_are_another_run(self):
     self.all([self.make('a', {'x': 1})])
     self.assertEqual(self.all([self.make('a', {'x': 2})])['a']['value'], 2)
