@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Online model compression: error rates, memory and bytes of small floats, on speech and on images, over seeds.
 
-Five parts. speech, small and ablation: simulated federations on CMU AN4 (--data, an index of recordings) that all start
+Six parts. speech, small and ablation: simulated federations on CMU AN4 (--data, an index of recordings) that all start
 from one FP32 checkpoint, trained here on three quarters of the speakers: the paper's formats and smaller ones, clients by
 speaker and shuffled; 6 bits with all tensors coded; what each part of the method does. images: Fashion-MNIST and CIFAR-10
-(--cifar, a folder with its binary files) from scratch, server and clients as processes.
+(--cifar, a folder with its binary files) from scratch, server and clients as processes. processes: a short federation on
+AN4 over gRPC and simulated, which leave the same model.
 
 Each finished run is kept in out/experiments/omc, so that a broken experiment goes on where it stopped. Tables (markdown,
 CSV) and plots go to docs/results; parts that are not made now stay there as they are. The federations on speech take 89
@@ -17,7 +18,7 @@ import os
 import subprocess
 import sys
 
-from lib import omc_images, omc_page, omc_speech
+from lib import omc_images, omc_page, omc_processes, omc_speech
 from lib.kept_runs import FailedRuns, KeptRuns
 from lib.omc_images import Images
 from lib.omc_speech import Speech
@@ -27,7 +28,8 @@ from lib.provenance import TOP
 
 KEPT = os.path.join(TOP, 'out', 'experiments', 'omc')
 BIN = os.path.join(TOP, 'build', 'dev', 'bin')
-PROGRAMS = ['thinwire-simulate', 'thinwire-train-speech', 'thinwire-omc-memory', 'thinwire-local']
+PROGRAMS = ['thinwire-simulate', 'thinwire-train-speech', 'thinwire-omc-memory', 'thinwire-local', 'thinwire-server',
+            'thinwire-client', 'thinwire-client-torch', 'thinwire']
 
 
 @dataclasses.dataclass
@@ -119,13 +121,22 @@ def images(job):
   return made
 
 
-PARTS = {'speech': speech, 'small': small, 'ablation': ablation, 'images': images}
+def processes(job):
+  its = job.speech
+  rows = {**job.run([its.checkpoint()]), **job.run([omc_processes.simulated(its), omc_processes.processes(its)])}
+  page = job.page()
+  return {'processes': part_of(page, *omc_page.processes(page, its, rows))}
+
+
+PARTS = {'speech': speech, 'small': small, 'ablation': ablation, 'images': images, 'processes': processes}
 
 
 def say(row):
   """What progress says of a finished run."""
   if 'wer' in row:
     return f"WER {row['wer']:.3f}"
+  if 'sha256' in row:
+    return f"model {row['sha256'][:12]}"
   return f"accuracy {row['accuracy']:.4f}" if 'accuracy' in row else f"{row['step_seconds']:.2f} s a step"
 
 

@@ -54,6 +54,8 @@ class Speech:
                 'every': 24}
   FEDERATION = {'clients': 8, 'clients-per-round': 8, 'rounds': 4, 'epochs': 1, 'batch': 8, 'learning-rate': 0.0005,
                 'momentum': 0.9, 'dropout': 0.1, 'strategy': 'fedadam', 'server-rate': 0.002}
+  MEASURED = ('parameters', 'weights', 'peak_tensors', 'peak_resident', 'step_seconds')  # of a client's memory
+  REPEATS = 3
   LIMIT = 0.35  # FP32's error rate has to end at this or below
 
   def __init__(self, index, programs, folder, quick=False):
@@ -115,15 +117,15 @@ class Speech:
     return Run(name, settings, work)
 
   def memory(self, codec):
-    """What one client's parameters and process take, measured in a process of its own."""
+    """What one client's parameters and process take, measured in processes of its own, of which the median counts."""
     settings = {'model': self.MODEL, 'codec': codec, 'batch': 8, 'frames': 400, 'steps': 8}
 
     def work():
       options = {name: value for name, value in settings.items() if name != 'codec'}
       way = {'weights': 'full'} if codec == 'fp32' else {'weights': 'packed', 'codec': codec}
-      result = json.loads(self.call('thinwire-omc-memory', **options, **way))
-      return {name: result[name] for name in ('parameters', 'weights', 'peak_resident', 'step_seconds')}
-    return Run(file_name('memory-' + codec), settings, work)
+      results = [json.loads(self.call('thinwire-omc-memory', **options, **way)) for _ in range(self.REPEATS)]
+      return {name: statistics.median(result[name] for result in results) for name in self.MEASURED}
+    return Run(file_name('memory-' + codec), dict(settings, repeats=self.REPEATS), work)
 
 
 def compared(rows, reference):
@@ -144,18 +146,18 @@ def megabytes(rows, direction):
 
 
 def wer_cells(rows, reference, start):
-  """Mean and spread; difference to the reference, '-' for itself; loss, and how much of the reference's gain over the
-  loss at the start it is; what the evaluator saw."""
+  """Under WER_HEAD: loss, and how much of the reference's gain over the loss at the start it is; error rate with its
+  spread; its difference to the reference, '-' for itself; what the evaluator saw."""
   losses = [row['loss'] for row in rows]
   gain = (start - statistics.mean(losses)) / (start - statistics.mean(row['loss'] for row in reference))
-  return [spread([row['wer'] for row in rows], 3), '-' if rows is reference else compared(rows, reference),
-          f'{statistics.mean(losses):.3f} ± {deviation(losses):.3f}', f'{100 * gain:.0f} %',
+  return [f'{statistics.mean(losses):.3f} ± {deviation(losses):.3f}', f'{100 * gain:.0f} %',
+          spread([row['wer'] for row in rows], 3), '-' if rows is reference else compared(rows, reference),
           f"{statistics.mean(row['wer_at_clients'] for row in rows):.3f}"]
 
 
-WER_HEAD = ["WER, server's model", 'against FP32 [95 %]', 'loss', "of FP32's gain", 'WER, as clients hold it']
+WER_HEAD = ['loss', "of FP32's gain", "WER, server's model", 'against FP32 [95 %]', 'WER, as clients hold it']
 HEAD = ['clients', 'weights and payloads', *WER_HEAD, 'parameter memory', 'down MB', 'up MB', 'down / FP32', 'up / FP32',
-        'peak resident MB', 'speed']
+        'peak tensors MB', 'peak resident MB', 's/step', 'speed of a step', 'speed of a run']
 
 
 def table(results, memory, formats, label, start):
@@ -168,7 +170,9 @@ def table(results, memory, formats, label, start):
     lines.append([label, name, *wer_cells(rows, results['fp32'], start),
                   f"{100 * held['weights'] / (4 * held['parameters']):.1f} %", megabytes(rows, 'down'),
                   megabytes(rows, 'up'), f"{share(rows, 'down'):.1f} %", f"{share(rows, 'up'):.1f} %",
-                  f"{held['peak_resident'] / 1e6:.0f}", f"{seconds('fp32') / seconds(codec):.2f}"])
+                  f"{held['peak_tensors'] / 1e6:.1f}", f"{held['peak_resident'] / 1e6:.0f}",
+                  f"{held['step_seconds']:.3f}", f"{memory['fp32']['step_seconds'] / held['step_seconds']:.2f}",
+                  f"{seconds('fp32') / seconds(codec):.2f}"])
   return lines
 
 
