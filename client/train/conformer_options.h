@@ -33,9 +33,9 @@ absl::Status CheckConformer(const ConformerOptions& options);
 
 // Names that ConformerNamed takes, from small to large; parameters with 40 features and 29 labels:
 //   conformer-xs    0.91 million, 4 blocks of width 96
-//   conformer-s     9.7 million, 16 blocks of width 160
-//   conformer-m    29.5 million, 19 blocks of width 256
-//   conformer-l   117.5 million, 19 blocks of width 512 (the paper's large model, its decoder spent on two more blocks)
+//   conformer-s     9.72 million, 16 blocks of width 160
+//   conformer-m    29.42 million, 19 blocks of width 256
+//   conformer-l   117.07 million, 19 blocks of width 512 (the paper's large model, two more blocks for its decoder)
 std::vector<std::string> ConformerNames();
 
 // INVALID_ARGUMENT if there is no such model (the message lists them).
