@@ -65,8 +65,8 @@ same to 0.1 MB, but with 3 steps instead of 8 S1E3M7 took 146 MB instead of 150,
 gives freed blocks back at once, FP32 took 103 MB, S1E3M7 97 and 6 bits 96. [omc_memory.md](omc_memory.md) has 117 million
 parameters, where weights count.
 
-**Speed** is 1 / time, FP32's being 1: of a step in that program, and of processor time of whole runs. Megabytes are of all
-trainers in a whole run.'''
+**Speed** is of processor time, one thread, FP32's being 1: of a step in that program, where a difference of 5 % is noise, and of
+whole runs. Megabytes are of all trainers in a whole run.'''
 
 
 def memory_of(job, rows, formats):

@@ -130,12 +130,12 @@ class Federation:
                  f"--shard={number}/{self.settings['clients']}")
     self.start('evaluator', 'thinwire-client', *flags, '--state=evaluator', '--client-id=evaluator', '--role=evaluator')
     self.ask(at['control'], 'watch')  # until the run ends
-    return row_of(json.loads(self.ask(at['control'], 'status')))
+    return row_of(json.loads(self.ask(at['control'], 'status')), self.folder)
 
 
-def row_of(status):
-  """Of thinwire status --format json."""
-  with open(status['model_path'], 'rb') as file:
+def row_of(status, folder):
+  """Of thinwire status --format json, of a server that runs in `folder`."""
+  with open(os.path.join(folder, status['model_path']), 'rb') as file:
     digest = hashlib.sha256(file.read()).hexdigest()
   traffic = status['trainer_traffic']
   return {'sha256': digest, 'accuracy': status['accuracy'],

@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -54,8 +55,7 @@ class Speech:
                 'every': 24}
   FEDERATION = {'clients': 8, 'clients-per-round': 8, 'rounds': 4, 'epochs': 1, 'batch': 8, 'learning-rate': 0.0005,
                 'momentum': 0.9, 'dropout': 0.1, 'strategy': 'fedadam', 'server-rate': 0.002}
-  MEASURED = ('parameters', 'weights', 'peak_tensors', 'peak_resident', 'step_seconds')  # of a client's memory
-  REPEATS = 3
+  STEPS = [2, 10]  # of the two processes whose difference is what steps take, whatever else the machine does
   LIMIT = 0.35  # FP32's error rate has to end at this or below
 
   def __init__(self, index, programs, folder, quick=False):
@@ -117,15 +117,22 @@ class Speech:
     return Run(name, settings, work)
 
   def memory(self, codec):
-    """What one client's parameters and process take, measured in processes of its own, of which the median counts."""
-    settings = {'model': self.MODEL, 'codec': codec, 'batch': 8, 'frames': 400, 'steps': 8}
+    """What one client's parameters and process take, and processor time of a step, measured in processes of its own."""
+    settings = {'model': self.MODEL, 'codec': codec, 'batch': 8, 'frames': 400, 'steps': self.STEPS}
+
+    def measure(steps):
+      options = {name: value for name, value in settings.items() if name not in ('codec', 'steps')}
+      way = {'weights': 'full'} if codec == 'fp32' else {'weights': 'packed', 'codec': codec}
+      before = resource.getrusage(resource.RUSAGE_CHILDREN)
+      result = json.loads(self.call('thinwire-omc-memory', **options, **way, steps=steps))
+      after = resource.getrusage(resource.RUSAGE_CHILDREN)
+      return result, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def work():
-      options = {name: value for name, value in settings.items() if name != 'codec'}
-      way = {'weights': 'full'} if codec == 'fp32' else {'weights': 'packed', 'codec': codec}
-      results = [json.loads(self.call('thinwire-omc-memory', **options, **way)) for _ in range(self.REPEATS)]
-      return {name: statistics.median(result[name] for result in results) for name in self.MEASURED}
-    return Run(file_name('memory-' + codec), dict(settings, repeats=self.REPEATS), work)
+      (_, less), (result, more) = (measure(steps) for steps in self.STEPS)
+      row = {name: result[name] for name in ('parameters', 'weights', 'peak_tensors', 'peak_resident')}
+      return dict(row, step_seconds=(more - less) / (self.STEPS[1] - self.STEPS[0]))
+    return Run(file_name('memory-' + codec), settings, work)
 
 
 def compared(rows, reference):
@@ -157,7 +164,7 @@ def wer_cells(rows, reference, start):
 
 WER_HEAD = ['loss', "of FP32's gain", "WER, server's model", 'against FP32 [95 %]', 'WER, as clients hold it']
 HEAD = ['clients', 'weights and payloads', *WER_HEAD, 'parameter memory', 'down MB', 'up MB', 'down / FP32', 'up / FP32',
-        'peak tensors MB', 'peak resident MB', 's/step', 'speed of a step', 'speed of a run']
+        'peak tensors MB', 'peak resident MB', 'CPU s/step', 'speed of a step', 'speed of a run']
 
 
 def table(results, memory, formats, label, start):

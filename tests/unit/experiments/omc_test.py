@@ -68,7 +68,7 @@ class TableTest(unittest.TestCase):
   def test_memory_is_of_four_bytes_a_parameter_and_speed_of_fp32(self):
     line = self.line({'fp32': [row()], 's': [row(payload=20, cpu_seconds=80.0)]},
                      {'fp32': held(), 's': held(weights=80, peak_tensors=3e6, peak_resident=4e6, step_seconds=0.625)})
-    self.assertEqual([line[name] for name in ('parameter memory', 'peak tensors MB', 'peak resident MB', 's/step')],
+    self.assertEqual([line[name] for name in ('parameter memory', 'peak tensors MB', 'peak resident MB', 'CPU s/step')],
                      ['20.0 %', '3.0', '4', '0.625'])
     self.assertEqual((line['speed of a step'], line['speed of a run']), ('0.80', '0.75'))
     self.assertEqual([line[name] for name in ('down MB', 'up MB', 'down / FP32', 'up / FP32')],
@@ -76,11 +76,14 @@ class TableTest(unittest.TestCase):
 
 
 class MemoryTest(unittest.TestCase):
-  def test_the_median_of_three_processes_counts(self):
+  def test_a_step_is_the_difference_of_two_processes_and_memory_that_of_the_longer(self):
     speech = omc_speech.Speech('index', 'bin', 'folder')
-    printed = [json.dumps({**held(step_seconds=seconds), 'model': 'm'}) for seconds in (0.3, 0.9, 0.4)]
-    with mock.patch.object(speech, 'call', side_effect=printed) as call:
-      self.assertEqual(speech.memory('s1e3m7').work(), held(step_seconds=0.4))
+    printed = [json.dumps(held(weights=weights, step_seconds=9.0)) for weights in (70, 80)]
+    times = [argparse.Namespace(ru_utime=user, ru_stime=1.0) for user in (5.0, 6.0, 6.0, 11.0)]
+    with mock.patch.object(speech, 'call', side_effect=printed) as call, \
+        mock.patch.object(omc_speech.resource, 'getrusage', side_effect=times):
+      self.assertEqual(speech.memory('s1e3m7').work(), held(weights=80, step_seconds=0.5))
+    self.assertEqual([its.kwargs['steps'] for its in call.call_args_list], [2, 10])
     self.assertEqual(call.call_args.kwargs['codec'], 's1e3m7')
 
 
@@ -200,11 +203,11 @@ class ProcessesTest(unittest.TestCase):
     self.assertIn('rounds: 1 ', omc_processes.configuration(quick))
 
   def test_a_row_has_the_hash_of_the_exported_model(self):
-    with tempfile.NamedTemporaryFile() as model:
-      model.write(b'abc')
-      model.flush()
-      row = omc_processes.row_of({'model_path': model.name, 'accuracy': 0.75, 'trainer_traffic': {
-          'down': {'payload_bytes': '1000'}, 'up': {'payload_bytes': '2000'}}})
+    with tempfile.TemporaryDirectory() as folder:
+      with open(os.path.join(folder, 'model'), 'wb') as model:
+        model.write(b'abc')
+      row = omc_processes.row_of({'model_path': 'model', 'accuracy': 0.75, 'trainer_traffic': {
+          'down': {'payload_bytes': '1000'}, 'up': {'payload_bytes': '2000'}}}, folder)
     self.assertEqual(row, {**self.ROW, 'sha256': 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'})
     self.assertEqual(omc_processes.line('one', self.ROW), ['one', 'ab', '1,000', '2,000', '0.2500'])
 
