@@ -76,14 +76,17 @@ class TableTest(unittest.TestCase):
 
 
 class MemoryTest(unittest.TestCase):
-  def test_a_step_is_the_difference_of_two_processes_and_memory_that_of_the_longer(self):
+  def test_a_step_is_the_median_difference_of_two_processes_and_memory_that_of_the_longer(self):
     speech = omc_speech.Speech('index', 'bin', 'folder')
-    printed = [json.dumps(held(weights=weights, step_seconds=9.0)) for weights in (70, 80)]
-    times = [argparse.Namespace(ru_utime=user, ru_stime=1.0) for user in (5.0, 6.0, 6.0, 11.0)]
+    printed = [json.dumps(held(weights=weights, step_seconds=9.0)) for weights in (70, 80) * 3]
+    times, now = [], 1.0
+    for seconds in (1.0, 5.0, 1.0, 13.0, 1.0, 4.0):
+      times += [argparse.Namespace(ru_utime=now, ru_stime=1.0), argparse.Namespace(ru_utime=now + seconds - 0.5, ru_stime=1.5)]
+      now += seconds
     with mock.patch.object(speech, 'call', side_effect=printed) as call, \
         mock.patch.object(omc_speech.resource, 'getrusage', side_effect=times):
       self.assertEqual(speech.memory('s1e3m7').work(), held(weights=80, step_seconds=0.5))
-    self.assertEqual([its.kwargs['steps'] for its in call.call_args_list], [2, 10])
+    self.assertEqual([its.kwargs['steps'] for its in call.call_args_list], [2, 10] * 3)
     self.assertEqual(call.call_args.kwargs['codec'], 's1e3m7')
 
 
