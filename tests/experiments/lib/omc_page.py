@@ -61,12 +61,12 @@ bootstrap over recordings (10,000 draws), all seeds of a recording together.
 weights held at once, in a step over 8 recordings of 4 s: nearly all of it is activations, so it falls by a few megabytes only.
 Peak resident is the process above what it had with LibTorch and the batch loaded, with what malloc keeps of freed blocks; that
 depends on the order of their sizes more than on their sum, so that more bits can take less. The same command takes the
-same to 0.1 MB, but with 3 steps instead of 8 S1E3M7 took 146 MB instead of 150, and with `MALLOC_MMAP_THRESHOLD_=131072`, which
+same to 0.2 MB, but S1E3M7 took 146 MB in 3 steps, 150 in 8 and 154 in 10, and with `MALLOC_MMAP_THRESHOLD_=131072`, which
 gives freed blocks back at once, FP32 took 103 MB, S1E3M7 97 and 6 bits 96. [omc_memory.md](omc_memory.md) has 117 million
 parameters, where weights count.
 
-**Speed** is of processor time, one thread, FP32's being 1: of a step in that program, where a difference of 5 % is noise, and of
-whole runs. Megabytes are of all trainers in a whole run.'''
+**Speed** is of processor time, one thread, FP32's being 1: of a step in that program, where repetitions on a busy machine
+differed by up to 20 %, and of whole runs. Megabytes are of all trainers in a whole run.'''
 
 
 def memory_of(job, rows, formats):
