@@ -23,13 +23,23 @@ class CountingAllocator : public c10::Allocator {
     {
       const std::lock_guard<std::mutex> lock(Mutex());
       Sizes()[data.get()] = size;
-      Live() += size;
-      Peak() = std::max(Peak(), Live());
     }
+    Take(size);
     void* const memory = data.release_context();
     return {memory, memory, &Free, at::Device(at::kCPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &Free; }
+
+  // Memory that comes from elsewhere and is to be counted too (counting_new.cc).
+  static void Take(size_t size) {
+    const std::lock_guard<std::mutex> lock(Mutex());
+    Live() += size;
+    Peak() = std::max(Peak(), Live());
+  }
+  static void Give(size_t size) {
+    const std::lock_guard<std::mutex> lock(Mutex());
+    Live() -= size;
+  }
 
   static size_t& Live() {
     static size_t live = 0;
