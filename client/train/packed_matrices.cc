@@ -17,13 +17,6 @@ absl::Span<float> ValuesOf(const at::Tensor& tensor) {
   return absl::MakeSpan(tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel()));
 }
 
-// All values of a packed matrix in memory of their own.
-at::Tensor Expanded(const PackedMatrix& matrix, at::IntArrayRef shape) {
-  at::Tensor values = at::empty(shape);
-  matrix.Expand(ValuesOf(values));
-  return values;
-}
-
 }  // namespace
 
 struct PackedMatrices::Held {
@@ -65,13 +58,17 @@ bool PackedMatrices::Holds(const at::Tensor& parameter) const {
 size_t PackedMatrices::IndexOf(const at::Tensor& parameter) const {
   return index_of_.at(parameter.unsafeGetTensorImpl());
 }
-PackedMatrix& PackedMatrices::matrix(size_t index) { return matrices_[index]->values; }
+PackedMatrix& PackedMatrices::matrix(size_t index) {
+  expanded_.reset();
+  return matrices_[index]->values;
+}
 const PackedMatrix& PackedMatrices::matrix(size_t index) const { return matrices_[index]->values; }
 
 absl::Status PackedMatrices::Hold(const PackedFormat& format,
                                   const std::function<std::vector<bool>(size_t index)>& exact) {
   TW_RETURN_IF_ERROR(format.Validate());
   format_ = format;
+  expanded_.reset();
   for (size_t index = 0; index < matrices_.size(); ++index) {
     Held& held = *matrices_[index];
     const uint64_t count = held.values.count();
@@ -132,8 +129,12 @@ at::Tensor PackedMatrices::Expand(size_t index) {
   const Held& held = *matrices_[index];
   const auto count = static_cast<int64_t>(held.values.count());
   if (!scratch_.defined() || scratch_.numel() < count) scratch_ = at::empty({count});
-  at::Tensor values = scratch_.narrow(0, 0, count);
-  held.values.Expand(ValuesOf(values));
+  const at::Tensor values = scratch_.narrow(0, 0, count);
+  if (expanded_ != index) {
+    held.values.Expand(ValuesOf(values));
+    coded_.expanded += held.values.count();
+    expanded_ = index;
+  }
   return values.view(held.shape);
 }
 
@@ -141,15 +142,15 @@ void PackedMatrices::CountUse(size_t index) {
   if (in_step_ && !recomputing_) ++matrices_[index]->uses;
 }
 
-void PackedMatrices::TakeGradient(size_t index, const at::Tensor& gradient) {
+void PackedMatrices::TakeGradient(size_t index, at::Tensor gradient) {
   Held& held = *matrices_[index];
-  const at::Tensor sum = held.pending.defined() ? held.pending.add_(gradient) : gradient;
+  at::Tensor sum = held.pending.defined() ? held.pending.add_(gradient) : std::move(gradient);
   if (--held.uses > 0) {
-    held.pending = sum;
+    held.pending = std::move(sum);
     return;
   }
   held.pending.reset();
-  absl::Status stepped = Step(index, sum);
+  absl::Status stepped = Step(index, std::move(sum));
   if (status_.ok()) status_ = std::move(stepped);
 }
 
@@ -163,21 +164,37 @@ absl::Status CheckPackedDevice(bool packed, const at::Device& device) {
       absl::StrCat("packed weights are held on the CPU, the device is ", device.str(), "; use one or the other"));
 }
 
-// The operations of torch_round.cc's Pull and of LibTorch's SGD, in their order.
-absl::Status PackedMatrices::Step(size_t index, const at::Tensor& gradient) {
+// In memory of its own.
+at::Tensor PackedMatrices::Expanded(const PackedMatrix& matrix, at::IntArrayRef shape) {
+  at::Tensor values = at::empty(shape);
+  matrix.Expand(ValuesOf(values));
+  coded_.expanded += matrix.count();
+  return values;
+}
+
+absl::Status PackedMatrices::Pack(const at::Tensor& values, const char* what, size_t index, PackedMatrix* matrix) {
+  coded_.packed += matrix->count();
+  return matrix->Pack(ValuesOf(values), DeriveKey({seed_, KeyWord(what), index, step_}));
+}
+
+// The operations of torch_round.cc's Pull and of LibTorch's SGD, in their order, each in place of what it needs no
+// more.
+absl::Status PackedMatrices::Step(size_t index, at::Tensor gradient) {
   Held& held = *matrices_[index];
   const at::Tensor weights = Expand(index);
   at::Tensor direction = gradient.contiguous();
   if (held.anchor != nullptr) {
-    direction = direction.add(weights - Expanded(*held.anchor, held.shape), options_.proximal_mu);
+    at::Tensor from_anchor = Expanded(*held.anchor, held.shape);
+    direction.add_(at::sub_out(from_anchor, weights, from_anchor), options_.proximal_mu);
   }
-  if (options_.weight_decay != 0) direction = direction.add(weights, options_.weight_decay);
+  if (options_.weight_decay != 0) direction.add_(weights, options_.weight_decay);
   if (held.momentum != nullptr) {
     direction = Expanded(*held.momentum, held.shape).mul_(options_.momentum).add_(direction);
-    TW_RETURN_IF_ERROR(held.momentum->Pack(ValuesOf(direction), DeriveKey({seed_, KeyWord("momentum"), index, step_})));
+    TW_RETURN_IF_ERROR(Pack(direction, "momentum", index, held.momentum.get()));
   }
+  expanded_.reset();  // what follows changes the values
   weights.add_(direction, -options_.learning_rate);
-  return held.values.Pack(ValuesOf(weights), DeriveKey({seed_, KeyWord("weights"), index, step_}));
+  return Pack(weights, "weights", index, &held.values);
 }
 
 }  // namespace thinwire

@@ -55,6 +55,15 @@ class Waves : public BlockSource {
   absl::Status ReadInts(uint32_t, uint64_t, absl::Span<int64_t>) override { return absl::OkStatus(); }
 };
 
+TrainingOptions Options(double momentum = 0, double weight_decay = 0, double proximal_mu = 0) {
+  TrainingOptions options;
+  options.learning_rate = 0.01;
+  options.momentum = momentum;
+  options.weight_decay = weight_decay;
+  options.proximal_mu = proximal_mu;
+  return options;
+}
+
 // A model that came under the preset: S1E3M7, one row block in ten exact.
 class PackedMemory : public testing::Test {
  protected:
@@ -69,7 +78,6 @@ class PackedMemory : public testing::Test {
     Waves waves;
     ASSERT_OK_AND_ASSIGN(const PayloadRef ref, EncodePayload(spec_, options, waves, folder_.Path("model")));
     base_ = std::make_unique<PayloadReader>(PayloadReader::Open(folder_.Path("model"), ref, spec_).value());
-    request_.options.learning_rate = 0.01;
     request_.held = {plan_.downlink, std::make_shared<const RowBlockSet>(exact)};
     Count();
   }
@@ -81,12 +89,12 @@ class PackedMemory : public testing::Test {
   double peak() const { return static_cast<double>(CountingAllocator::Peak() - before_) / fp32_; }
 
   // The peak of making a model, loading it and three steps.
-  double PeakOfTraining(bool packed, double momentum) {
+  double PeakOfTraining(bool packed, const TrainingOptions& options) {
     round_.reset();
     tower_.reset();
     Count();
     MakeRound(packed);
-    request_.options.momentum = momentum;
+    request_.options = options;
     PayloadSource start(*base_);
     EXPECT_THAT(round_->Train(
                     request_, 3, [this] { return tower_->Loss(); }, start),
@@ -113,17 +121,23 @@ class PackedMemory : public testing::Test {
 
 // The share of 11 bits and of the exact row blocks is 0.41; what is expanded, and its gradient, are 1/120 each.
 TEST_F(PackedMemory, WeightsAndGradientsStayBelow45PercentOfFullPrecision) {
-  const double packed = PeakOfTraining(true, 0);
+  const double packed = PeakOfTraining(true, Options());
   EXPECT_GT(packed, 0.41);
   EXPECT_LE(packed, 0.45);
 }
 
-TEST_F(PackedMemory, PlainTrainingTakesTwiceFullPrecision) { EXPECT_GE(PeakOfTraining(false, 0), 2); }
+TEST_F(PackedMemory, PlainTrainingTakesTwiceFullPrecision) { EXPECT_GE(PeakOfTraining(false, Options()), 2); }
 
-// Eleven bits more for each value, and one more matrix expanded.
+// Eleven bits more for each value, and one more matrix in full precision.
 TEST_F(PackedMemory, MomentumIsPackedToo) {
-  EXPECT_LE(PeakOfTraining(true, 0.9), 0.45 + 0.345 + 0.01);
-  EXPECT_GE(PeakOfTraining(false, 0.9), 3);
+  EXPECT_LE(PeakOfTraining(true, Options(0.9)), 0.45 + 0.345 + 0.01);
+  EXPECT_GE(PeakOfTraining(false, Options(0.9)), 3);
+}
+
+// What they take in full precision, they take one after the other.
+TEST_F(PackedMemory, TheAnchorOfFedProxIsPackedTooAndWeightDecayTakesNothing) {
+  EXPECT_LE(PeakOfTraining(true, Options(0.9, 0.01, 0.1)), 2 * 0.412 + 0.345 + 0.04);
+  EXPECT_GE(PeakOfTraining(false, Options(0.9, 0.01, 0.1)), 4);
 }
 
 // The second load finds the model of the round before.

@@ -267,6 +267,61 @@ TEST(PackedTraining, TellsWhatItHolds) {
   EXPECT_NEAR(static_cast<double>(matrices.memory()) / plain, 22.0 / 32, 0.004);
 }
 
+// The forward pass, and the backward pass together with the step; the last matrix is still there when the backward pass
+// begins.
+TEST(PackedTraining, ExpandsAMatrixTwiceInAStepAndPacksItOnce) {
+  auto keeper = std::make_shared<PackedMatrices>(Format(3, 7));
+  LinearLayer first(keeper, 40, 30), last(keeper, 30, 20);
+  const uint64_t values[2] = {40 * 30, 30 * 20};
+  ASSERT_TRUE(keeper->BeginRound(Options(), 1).ok());
+  const at::Tensor x = at::ones({2, 40}).requires_grad_(true);
+  keeper->BeginStep(1);
+  last(first(x)).sum().backward();
+  ASSERT_TRUE(keeper->EndStep().ok());
+  EXPECT_EQ(keeper->coded().expanded, 2 * values[0] + values[1]);
+  EXPECT_EQ(keeper->coded().packed, values[0] + values[1]);
+}
+
+// Nothing else is expanded between a step and the next forward pass, which must not see what the step rounded.
+TEST(PackedTraining, TheOnlyMatrixIsUsedAsItWasPacked) {
+  auto keeper = std::make_shared<PackedMatrices>(Format(3, 7));
+  LinearLayer layer(keeper, 6, 5, false);
+  ASSERT_TRUE(keeper->BeginRound(Options(), 1).ok());
+  const at::Tensor x = Number(1, {3, 6});
+  keeper->BeginStep(1);
+  (layer(x) - Number(2, {3, 5})).pow(2).sum().backward();
+  ASSERT_TRUE(keeper->EndStep().ok());
+  const at::Tensor packed = at::empty({5, 6});
+  std::as_const(*keeper).matrix(0).Expand(Student::Span(packed));
+  EXPECT_NE(packed.abs().sum().item<float>(), 0);
+  EXPECT_TRUE(at::equal(layer(x), at::linear(x, packed)));
+}
+
+TEST(PackedTraining, ExpandsTheOnlyMatrixAnewOnceItHasChanged) {
+  const TrainingOptions options = Options(0.9, 0.01);
+  auto keeper = std::make_shared<PackedMatrices>(Format(8, 23));
+  LinearLayer packed(keeper, 6, 5, false), plain(std::make_shared<PlainMatrices>(), 6, 5, false);
+  ASSERT_TRUE(keeper->BeginRound(options, 1).ok());
+  torch::optim::SGD sgd(plain.parameters(), torch::optim::SGDOptions(0.1).momentum(0.9).weight_decay(0.01));
+  const at::Tensor x = Number(1, {3, 6}), target = Number(2, {3, 5});
+  const auto loss = [&](LinearLayer& layer) { return (layer(x) - target).pow(2).sum(); };
+  std::vector<float> losses;
+  for (uint64_t step = 1; step <= 4; ++step) {
+    keeper->BeginStep(step);
+    sgd.zero_grad();
+    const at::Tensor expected = loss(plain), actual = loss(packed);
+    EXPECT_EQ(actual.item<float>(), expected.item<float>()) << step;
+    losses.push_back(actual.item<float>());
+    expected.backward();
+    actual.backward();
+    ASSERT_TRUE(keeper->EndStep().ok());
+    sgd.step();
+  }
+  EXPECT_LT(losses[3], losses[0]);
+  ASSERT_TRUE(keeper->matrix(0).Pack(std::vector<float>(30, 0.0f), 1).ok());  // what a load does
+  EXPECT_TRUE(at::equal(packed(x), at::zeros({3, 5})));
+}
+
 TEST(PackedTraining, RefusesAdam) {
   TrainingOptions options = Options();
   options.optimizer = TrainingOptions::Optimizer::kAdam;
