@@ -129,12 +129,12 @@ done
 [ "$tls" = no ] || make_certificates
 begin=$SECONDS
 compose_test up --detach --no-build >"$work/up.log" 2>&1 || { cat "$work/up.log" >&2; die "the cluster does not come up"; }
-await 120 "the cluster trains" training
+await 300 "the cluster trains" training
 say "Up and training in $((SECONDS - begin)) s"
 user=$(compose_test exec -T server id -u)
 [ "$user" != 0 ] || die "the server runs as root"
 
-await 180 "a round after the first trains" training_beyond 1
+await 600 "a round after the first trains" training_beyond 1
 round=$(status round)
 container=$(compose_test ps --quiet server)
 docker kill --signal KILL "$container" >/dev/null
@@ -149,7 +149,7 @@ round=$(compose_test logs --no-color server | sed -n 's/.* resumed run=.* round=
 [ -n "$round" ] || die "the server was not killed in mid-round, or did not resume it; its log has no such line"
 say "It resumed round $round"
 
-await 300 "the run completes" ended
+await 900 "the run completes" ended
 [ "$(status state)" = RUN_STATE_COMPLETED ] || die "the run ended as $(status state): $(status reason)"
 tool rounds
 published=$(tool rounds | grep -c PUBLISHED || true)
