@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/subspace/catch_up.h"
 #include "common/subspace/trainable_vector.h"
 
 namespace thinwire {
@@ -52,9 +53,9 @@ absl::Status SubspaceFetcher::Fetch(const Assignment& assignment, const ModelSpe
   }
   TW_RETURN_IF_ERROR(CheckSubspaceFits(plan, model));
   const uint64_t missed = work.basis.epoch - work.first_epoch;
-  // More than the model itself nobody needs to be sent; a value takes at least four bits on average.
-  if (missed > 8 * model.count(TensorRole::kTrainable) / (plan.vectors * plan.dimension)) {
-    return absl::InvalidArgumentError(absl::StrCat("coordinates of ", missed, " epochs would be more than the model"));
+  if (const uint64_t most = MostMissedEpochs(model, plan); missed > most) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "coordinates of ", missed, " epochs would be more than the model; at most ", most, " can be less"));
   }
   version_spec_ = CatchUpSpec(model, plan, run.plan.downlink, missed);
   std::vector<Digest> wanted = {assignment.model.id};

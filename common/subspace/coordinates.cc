@@ -7,12 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
+#include "common/subspace/catch_up.h"
 
 namespace thinwire {
 namespace {
 
 constexpr char kName[] = "thinwire.coordinates";
 constexpr uint64_t kRowBlock = 4096;
+constexpr uint64_t kLeastBits = 3;  // a value in S1E2M0
 
 TensorSpec Coordinates(const std::string& name, uint64_t vectors, const SubspacePlan& plan) {
   return {name,
@@ -81,6 +83,12 @@ ModelSpec CatchUpSpec(const ModelSpec& model, const SubspacePlan& plan, const Co
     tensors.push_back(Coordinates(absl::StrCat(kName, ".", place), plan.vectors, plan));
   }
   return *WithBuffers(model, std::move(tensors));
+}
+
+uint64_t MostMissedEpochs(const ModelSpec& model, const SubspacePlan& plan) {
+  const uint64_t whole = MaxPayloadSize(BasisSpec(model), Representation::kModel, CodecSpec::Fp32()).value_or(0);
+  const uint64_t tensors = ModelSpec::kMaxTensors - BufferTensors(model).size() - 1;
+  return std::min(8 * whole / (kLeastBits * plan.vectors * plan.dimension), tensors);
 }
 
 ModelSpec BasisSpec(const ModelSpec& model) {

@@ -9,6 +9,7 @@
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "common/subspace/basis_file.h"
+#include "common/subspace/catch_up.h"
 #include "common/subspace/trainable_vector.h"
 #include "common/tensor/safetensors.h"
 #include "server/store/basis_sources.h"
@@ -185,7 +186,8 @@ absl::StatusOr<BasisDelivery> BasisStore::DeliveryTo(uint64_t version, const std
   const auto it = snapshots_.find(delivery.epoch);
   const std::shared_ptr<const StoredPayload> snapshot = it == snapshots_.end() ? nullptr : it->second;
   const bool usable = theirs.has_value() && theirs->sha256 == held->sha256 && held->epoch <= delivery.epoch &&
-                      (held->epoch == delivery.epoch || held->epoch >= first_final_);
+                      (held->epoch == delivery.epoch || held->epoch >= first_final_) &&
+                      delivery.epoch - held->epoch <= MostMissedEpochs(*trained, options_.plan);
   if (usable) {
     const uint64_t missed = delivery.epoch - held->epoch;
     const uint64_t whole = snapshot == nullptr ? ~uint64_t{0} : snapshot->ref().total_size;

@@ -50,10 +50,11 @@ class SessionFixture : public testing::Test {
   }
 
   // Encodes a model as the server does, and lets the fake serve it.
-  PayloadRef Publish(const ModelState& values, Representation representation = Representation::kModel) {
+  PayloadRef Publish(const ModelState& values, Representation representation = Representation::kModel,
+                     const CodecSpec& codec = CodecSpec::Fp32()) {
     const std::string path = folder.Path("published");
     ModelStateSource source(values);
-    const auto ref = EncodePayload(values.spec, {representation, CodecSpec::Fp32(), Digest{}}, source, path);
+    const auto ref = EncodePayload(values.spec, {representation, codec, Digest{}}, source, path);
     EXPECT_TRUE(ref.ok()) << ref.status();
     const auto bytes = ReadWholeFile(path, 1 << 24);
     EXPECT_TRUE(bytes.ok()) << bytes.status();

@@ -1,4 +1,5 @@
 // A session in a subspace: what it folds, what it checks, and how it gets on after it has lost its basis.
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -40,20 +41,25 @@ class SubspaceSessionTest : public SessionFixture {
                              return absl::OkStatus();
                            }),
                 IsOk());
+    WriteFolded();
+  }
+
+  // theta_1 and theta_2, from theta_0.
+  void WriteFolded() {
     for (uint64_t epoch = 0; epoch < 2; ++epoch) {
       EXPECT_THAT(FoldBasis(BasisPath(epoch), Matrices(epoch), Sigma(epoch), BasisPath(epoch + 1)), IsOk());
     }
   }
-
   std::string BasisPath(uint64_t epoch) const { return folder.Path(absl::StrCat("theta", epoch)); }
   std::vector<Fastfood> Matrices(uint64_t epoch) const { return *MatricesOfEpoch(plan_, size_, 9, epoch); }
   // The last coordinates of an epoch.
-  static std::vector<std::vector<float>> Sigma(uint64_t epoch) {
+  std::vector<std::vector<float>> Sigma(uint64_t epoch) const {
     std::vector<std::vector<float>> vectors(2, std::vector<float>(kDimension));
     for (size_t i = 0; i < kDimension; ++i) {
       vectors[0][i] = static_cast<float>(i % 7 + epoch) * 0.01f;
       vectors[1][i] = static_cast<float>(i % 5) * -0.02f;
     }
+    vectors.resize(plan_.vectors);
     return vectors;
   }
   HeldBasis Basis(uint64_t epoch) const { return {epoch, *BasisFile::Open(BasisPath(epoch), size_)->Hash()}; }
@@ -89,7 +95,7 @@ class SubspaceSessionTest : public SessionFixture {
     work.subspace.emplace();
     work.subspace->basis = Basis(epoch);
     work.subspace->first_epoch = first;
-    work.subspace->vector = 1;
+    work.subspace->vector = plan_.vectors - 1;
     work.subspace->base_id = Version(epoch, epoch).id;
     if (snapshot) work.subspace->snapshot = Snapshot(epoch);
     return work;
@@ -250,6 +256,41 @@ TEST_F(SubspaceSessionTest, ATrainerThatCannotIsTold) {
   EXPECT_EQ(summary.end, SessionEnd::kRefused);
   EXPECT_THAT(summary.reason, HasSubstr("--weights full"));
   EXPECT_FALSE(api.joins[0].subspace);
+}
+
+// A server compares bytes: 3 bits a value, between 8 and 11 models' worth of values.
+TEST_F(SubspaceSessionTest, InTheLowestCodecItFoldsAsManyEpochsAsAServerSends) {
+  const CodecSpec codec = CodecSpec::Float(2, 0, ScaleRule::kNone);
+  plan_.dimension = 20'000;
+  plan_.vectors = 1;
+  api.join.plan = {codec, Representation::kDelta, codec, plan_};
+  const auto bytes = [](const ModelSpec& spec, const CodecSpec& as) {
+    return *MaxPayloadSize(spec, Representation::kModel, as);
+  };
+  const auto more = [&](uint64_t missed) {
+    return bytes(CatchUpSpec(model.spec, plan_, codec, missed), codec) -
+           bytes(CatchUpSpec(model.spec, plan_, codec, 0), codec);
+  };
+  uint64_t missed = 0;
+  while (more(missed + 1) <= bytes(BasisSpec(model.spec), CodecSpec::Fp32())) ++missed;
+  ASSERT_GT(missed, 8 * size_ / plan_.dimension + 5);
+
+  const std::vector<std::vector<float>> sigma(1, std::vector<float>(plan_.dimension, 1.0f));
+  for (uint64_t epoch = 0; epoch < missed; ++epoch) {
+    ASSERT_THAT(FoldBasis(BasisPath(epoch), Matrices(epoch), sigma, BasisPath(epoch + 1)), IsOk());
+  }
+  ModelState version(CatchUpSpec(model.spec, plan_, codec, missed));
+  std::fill(version.floats[0].begin(), version.floats[0].end(), 1.0f);
+  ASSERT_THAT(MakeDirectories(state->basis_directory()), IsOk());
+  ASSERT_THAT(WriteFileAtomically(HeldPath(0), *ReadWholeFile(BasisPath(0), 1 << 20)), IsOk());
+  Assignment work = MakeAssignment("a");
+  work.model = Publish(version, Representation::kModel, codec);
+  work.subspace.emplace();
+  work.subspace->basis = Basis(missed);
+  work.subspace->base_id = Sha256("the version alone");
+  api.answers = {work};
+  EXPECT_EQ(RunEcho().delivered, 1u) << api.failures["a"];
+  EXPECT_EQ(api.bases.back(), Basis(missed));
 }
 
 TEST_F(SubspaceSessionTest, AssignmentsThatMakeNoSenseFail) {

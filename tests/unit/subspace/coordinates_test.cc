@@ -5,6 +5,7 @@
 #include "common/base/file.h"
 #include "common/codec/codec.h"
 #include "common/subspace/basis_file.h"
+#include "common/subspace/catch_up.h"
 #include "common/tensor/model_state.h"
 #include "gmock/gmock.h"
 #include "tests/testing/temporary_directory.h"
@@ -109,6 +110,33 @@ TEST(Coordinates, CatchingUpDecodesToTheVersionsThemselves) {
       }
     }
   }
+}
+
+// What a server sends, by comparing bytes, every client takes.
+TEST(Coordinates, NoCatchUpOfFewerBytesThanThetaIsOfMoreThanTheMostEpochs) {
+  for (const char* text : {"s1e2m0:none", "s1e2m0", "s1e2m1/64", "fp32"}) {
+    const CodecSpec codec = *CodecSpec::Parse(text);
+    for (const uint64_t dimension : {7, 100, 3000}) {
+      for (const uint32_t vectors : {1u, 3u}) {
+        const SubspacePlan plan = Plan(dimension, vectors);
+        const auto bytes = [](const ModelSpec& spec, const CodecSpec& as) {
+          return *MaxPayloadSize(spec, Representation::kModel, as);
+        };
+        const uint64_t whole = bytes(BasisSpec(Model()), CodecSpec::Fp32());
+        const uint64_t own = bytes(CatchUpSpec(Model(), plan, codec, 0), codec);
+        uint64_t sent = 0;
+        while (bytes(CatchUpSpec(Model(), plan, codec, sent + 1), codec) - own <= whole) ++sent;
+        EXPECT_LE(sent, MostMissedEpochs(Model(), plan)) << text << ", d = " << dimension << ", K = " << vectors;
+      }
+    }
+  }
+}
+
+TEST(Coordinates, ACatchUpNeverHasMoreTensorsThanAPayload) {
+  const ModelSpec large = *ModelSpec::Create({{"w", {10'000'000}, DataType::kFloat32, TensorRole::kTrainable},
+                                              {"mean", {5}, DataType::kFloat32, TensorRole::kBuffer}});
+  const uint64_t most = MostMissedEpochs(large, Plan(1));
+  EXPECT_EQ(CatchUpSpec(large, Plan(1), *CodecSpec::Parse("s1e2m0"), most).tensors().size(), ModelSpec::kMaxTensors);
 }
 
 TEST(Coordinates, WhatDoesNotFitIsRefusedByName) {
