@@ -61,6 +61,11 @@ absl::Status CheckSubspaceFits(const SubspacePlan& plan, const ModelSpec& model)
                                                    ", but the model has only ", size,
                                                    " trainable values; choose far fewer dimensions than that"));
   }
+  if (const uint64_t values = plan.vectors * plan.dimension; values > size) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "subspace.vectors is ", plan.vectors, " and subspace.dimension ", plan.dimension, ", which makes ", values,
+        " numbers to download, but the model has only ", size, " trainable values; choose far fewer than that"));
+  }
   TW_RETURN_IF_ERROR(Fastfood::Create(MatrixOf(plan, size, 0)).status());
   return WithBuffers(model, {Coordinates(kName, plan.vectors, plan)}).status();
 }

@@ -32,7 +32,7 @@ struct HeldBasis {
 };
 
 // INVALID_ARGUMENT, naming what and the limit, if the model cannot be trained by the plan: fewer trainable values than
-// dimensions, blocks that do not fit, frozen tensors.
+// coordinates, K d, blocks that do not fit, frozen tensors.
 absl::Status CheckSubspaceFits(const SubspacePlan& plan, const ModelSpec& model);
 
 // A version: [K, d] coordinates, then the model's buffers in their order. `model` has passed CheckSubspaceFits here and

@@ -145,6 +145,9 @@ TEST(Coordinates, WhatDoesNotFitIsRefusedByName) {
   };
   EXPECT_THAT(CheckSubspaceFits(Plan(3100), Model()), IsOk());
   EXPECT_THAT(refusal(Plan(3101), Model()), HasSubstr("3101, but the model has only 3100 trainable values"));
+  EXPECT_THAT(CheckSubspaceFits(Plan(775, 4), Model()), IsOk());
+  EXPECT_THAT(refusal(Plan(776, 4), Model()), HasSubstr("4 and subspace.dimension 776, which makes 3104 numbers"));
+  EXPECT_THAT(refusal(Plan(3100, 64), Model()), HasSubstr("only 3100 trainable values"));
   EXPECT_THAT(refusal(Plan(0), Model()), HasSubstr("subspace.dimension is 0"));
   EXPECT_THAT(refusal(Plan(10, 65), Model()), HasSubstr("subspace.vectors is 65"));
   SubspacePlan blocks = Plan(100);
