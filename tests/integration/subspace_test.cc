@@ -8,6 +8,7 @@
 
 #include "common/subspace/coordinates.h"
 #include "tests/integration/federation_fixture.h"
+#include "tests/testing/process_memory.h"
 
 namespace thinwire {
 namespace {
@@ -211,6 +212,22 @@ TEST_F(SubspaceFederationTest, CoordinatesOfFewBitsFoldToTheSameModelForThoseWho
     EXPECT_EQ(Run(PlanText(2, value), {kLost}).digest, outcome.digest) << value;
     EXPECT_LT(outcome.up, 18u * 2000 * 7 / 8 + 18 * 300);
   }
+}
+
+// Sums of K d numbers, folds and exports by blocks: no vector of the model's size, however many clients there are.
+TEST_F(SubspaceFederationTest, TheServersMemoryIsNotOfTheModelsSize) {
+  constexpr uint64_t kLarge = 10'000'000, kBytes = 4 * kLarge;
+  const std::string plan =
+      "plan { explicit { downlink { value { fp32 {} } } uplink { representation: UPLINK_REPRESENTATION_DELTA value { "
+      "fp32 {} } } subspace { dimension: 2000 vectors: 2 epoch_rounds: 2 block_size: 65536 } } }\n";
+  ASSERT_THAT(cluster_.StartServer(Config(4, 4, plan)), IsOk());
+  const uint64_t before = PeakMemory(cluster_.server().pid());
+  ASSERT_GT(before, 0u);
+  StartEchoClients(4, kLarge);
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd(absl::Seconds(240)));
+  ASSERT_EQ(status.state(), v1::RUN_STATE_COMPLETED) << status.reason();
+  EXPECT_EQ(std::filesystem::file_size(cluster_.state() + "/bases/b00000002.basis"), kBytes);
+  EXPECT_LT(PeakMemory(cluster_.server().pid()) - before, kBytes / 2 + kSanitizerMemory);
 }
 
 }  // namespace
