@@ -167,6 +167,27 @@ TEST_F(RestartTest, AStateDirectoryOfAnotherRunIsRefusedWithWhatDiffers) {
   Start();  // nothing was harmed
 }
 
+TEST_F(RestartTest, AnotherDimensionNumberOfVectorsOrEpochIsAnotherRun) {
+  const auto with = [](const std::string& subspace) {
+    return absl::StrCat(
+        "plan { explicit { downlink { value { fp32 {} } } uplink { representation: UPLINK_REPRESENTATION_DELTA value { "
+        "fp32 {} } } subspace { ",
+        subspace, " } } }");
+  };
+  Start(with("dimension: 50 vectors: 2 epoch_rounds: 3"));
+  Stop();
+  for (const char* other : {"dimension: 51 vectors: 2 epoch_rounds: 3", "dimension: 50 epoch_rounds: 3",
+                            "dimension: 50 vectors: 2 epoch_rounds: 4", "dimension: 50 vectors: 2",
+                            "dimension: 50 vectors: 2 epoch_rounds: 3 block_size: 64"}) {
+    EXPECT_THAT(TryStart(with(other)),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr("plan"), HasSubstr("2 x 50 coordinates, new ones every 3 versions"))))
+        << other;
+  }
+  EXPECT_THAT(TryStart(""), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("2 x 50 coordinates")));
+  Start(with("dimension: 50 vectors: 2 epoch_rounds: 3"));
+}
+
 TEST_F(RestartTest, TwoServersCannotShareAStateDirectory) {
   Start();
   const std::unique_ptr<FederationServer> first = std::move(server_);

@@ -76,6 +76,12 @@ class SubspaceStoreTest : public ::testing::Test {
     EXPECT_THAT(reader.ReadFloats(0, 0, absl::MakeSpan(values)), IsOk());
     return values;
   }
+  // Of a version of equal coordinates, one of them.
+  float CoordinateOfLatest() {
+    const auto payload = state_.models->FindPayload(state_.models->Latest()->downlink.id).value();
+    PayloadSource source(payload->reader());
+    return ReadCoordinates(source, *state_.models->spec(), plan_, 0).value()[0][0];
+  }
   HeldBasis Held(uint64_t epoch) {
     const std::vector<BasisRow> rows = state_.journal->Bases().value();
     for (const BasisRow& row : rows) {
@@ -122,6 +128,24 @@ TEST_F(SubspaceStoreTest, MomentumDoesNotPassFromOneBasisToTheNext) {
   Open();
   for (int round = 0; round < 3; ++round) Publish(1.0f, momentum);
   EXPECT_EQ(Exported(3), Theta({1.0f + 1.9f, 1.0f}));
+}
+
+TEST_F(SubspaceStoreTest, MomentsDoNotPassFromOneBasisToTheNext) {
+  StrategyOptions adam;
+  adam.kind = StrategyOptions::Kind::kFedAdam;
+  plan_.epoch_rounds = 3;
+  Open();
+  std::vector<float> moved;
+  for (int round = 0; round < 6; ++round) {
+    Publish(round % 3 == 0 ? 1.0f : 0.25f, adam);
+    moved.push_back(CoordinateOfLatest());
+  }
+  // Versions 3 and 6 begin epochs.
+  EXPECT_EQ(moved[2], 0);
+  EXPECT_GT(moved[0], 0);
+  EXPECT_GT(moved[1], moved[0]);
+  EXPECT_EQ(moved[3], moved[0]);
+  EXPECT_EQ(moved[4], moved[1]);
 }
 
 TEST_F(SubspaceStoreTest, ARestartGoesOnInTheSameEpoch) {

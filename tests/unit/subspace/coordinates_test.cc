@@ -171,6 +171,20 @@ TEST(Coordinates, SeedsOfEpochsAndVectorsDifferAndClientsSpread) {
   for (const int count : of) EXPECT_GT(count, 60);
 }
 
+TEST(Coordinates, AClientTrainsInAllVectorsAsRoundsGoBy) {
+  const SubspacePlan plan = Plan(10, 4);
+  int of[4] = {};
+  bool by_seed = false;
+  for (uint32_t round = 1; round <= 400; ++round) {
+    const uint32_t vector = VectorOfClient(plan, 3, round, "client");
+    ++of[vector];
+    EXPECT_EQ(VectorOfClient(plan, 3, round, "client"), vector);
+    by_seed |= VectorOfClient(plan, 4, round, "client") != vector;
+  }
+  for (const int count : of) EXPECT_GT(count, 60);
+  EXPECT_TRUE(by_seed);
+}
+
 class BasisFileTest : public ::testing::Test {
  protected:
   std::string Write(const std::vector<float>& values) {
