@@ -1,18 +1,23 @@
 // K vectors in one round: each update adds to the sums of its own one, all examples divide them.
+#include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "common/base/file.h"
 #include "common/subspace/coordinates.h"
 #include "common/tensor/model_state.h"
 #include "gmock/gmock.h"
 #include "server/aggregate/folder.h"
+#include "tests/testing/payload_values.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temporary_directory.h"
 
 namespace thinwire {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
 
@@ -33,15 +38,22 @@ class SubspaceFoldTest : public ::testing::Test {
     sums_ = Accumulator::Create(version_.spec, *ChooseFixedPoint(version_.spec, {1000, 1000}, 100, 10)).value();
   }
 
-  absl::Status Fold(uint32_t vector, float moved, uint64_t weight, float buffer) {
+  // `planted`: what its first coordinate is to be instead.
+  absl::Status Fold(uint32_t vector, float moved, uint64_t weight, float buffer,
+                    std::optional<float> planted = std::nullopt) {
     ModelState update(CoordinatesUpdateSpec(model_, plan_));
     std::fill(update.floats[0].begin(), update.floats[0].end(), moved);
     update.floats[1] = {buffer, buffer};
     ModelStateSource source(update);
     const std::string path = folder_.Path("update");
-    const absl::StatusOr<PayloadRef> ref =
+    absl::StatusOr<PayloadRef> ref =
         EncodePayload(update.spec, {Representation::kDelta, CodecSpec::Fp32(), base_ref_.id}, source, path);
     EXPECT_THAT(ref, IsOk());
+    if (planted.has_value()) {
+      std::string bytes = *ReadWholeFile(path, ref->total_size);
+      ref = PlantValue(*ref, 0, *planted, &bytes);
+      EXPECT_THAT(WriteFileAtomically(path, bytes), IsOk());
+    }
     FoldRequest request{path, *ref, &*base_, base_ref_.id, weight, 1e6};
     request.first_coordinate = vector * plan_.dimension;
     return FoldUpdate(update.spec, request, sums_.get()).status();
@@ -78,6 +90,18 @@ TEST_F(SubspaceFoldTest, CoordinatesThatAreTooLargeCostTheUpdateOnly) {
   EXPECT_THAT(Fold(1, 1e5f, 1, 1), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("thinwire.coordinates")));
   ASSERT_THAT(Fold(1, 1.0f, 1, 1), IsOk());
   EXPECT_THAT(Mean(1), Each(1.0f));
+}
+
+TEST_F(SubspaceFoldTest, CoordinatesThatAreNoNumbersCostTheUpdateOnly) {
+  ASSERT_THAT(Fold(1, 1.0f, 1, 1, 3.0f), IsOk()) << "a payload that is made anew is read";
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    EXPECT_THAT(Fold(1, 1.0f, 1, 1, bad), StatusIs(absl::StatusCode::kInvalidArgument,
+                                                   AllOf(HasSubstr("thinwire.coordinates"), HasSubstr("finite"))));
+  }
+  EXPECT_EQ(sums_->updates(), 1u);
+  ASSERT_THAT(Fold(1, 2.0f, 1, 1), IsOk());
+  EXPECT_EQ(Mean(1)[0], (3.0f + 2.0f) / 2);
+  EXPECT_EQ(Mean(1)[1], (1.0f + 2.0f) / 2);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "common/subspace/coordinates.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/payload_values.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/unit/session/session_fixture.h"
 
@@ -291,6 +292,25 @@ TEST_F(SubspaceSessionTest, InTheLowestCodecItFoldsAsManyEpochsAsAServerSends) {
   api.answers = {work};
   EXPECT_EQ(RunEcho().delivered, 1u) << api.failures["a"];
   EXPECT_EQ(api.bases.back(), Basis(missed));
+}
+
+// Its own coordinates, or those of an epoch that it missed: the assignment fails, by name, and the next one is done.
+TEST_F(SubspaceSessionTest, CoordinatesThatAreNoNumbersFailTheAssignment) {
+  const auto with_nan = [&](Assignment work, size_t index) {
+    std::string bytes = api.payloads[work.model.id];
+    work.model = PlantValue(work.model, index, NAN, &bytes);
+    api.payloads[work.model.id] = bytes;
+    return work;
+  };
+  api.answers = {Work("z", 0, 0, true), with_nan(Work("own", 0, 0), 3), with_nan(Work("missed", 0, 1), 3),
+                 Work("next", 0, 1)};
+  const SessionSummary summary = RunEcho();
+  EXPECT_EQ(summary.failed, 2u);
+  EXPECT_EQ(summary.delivered, 2u);
+  for (const char* id : {"own", "missed"}) {
+    EXPECT_THAT(api.failures[id], testing::AllOf(HasSubstr("segment 0"), HasSubstr("finite"))) << id;
+  }
+  EXPECT_EQ(api.bases[3], Basis(0)) << "nothing was folded";
 }
 
 TEST_F(SubspaceSessionTest, AssignmentsThatMakeNoSenseFail) {
