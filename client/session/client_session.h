@@ -76,6 +76,7 @@ struct SessionSummary {
 };
 
 class UpdateVector;
+struct CodedUpdateRequest;
 
 // Run once, from one thread; RequestStop from any.
 class ClientSession {
@@ -117,15 +118,17 @@ class ClientSession {
   // Of updates of which only a part travels, in session_reduced.cc.
   absl::StatusOr<PayloadRef> EncodeReduced(const Assignment& assignment, BlockSource& trained, const std::string& path,
                                            CodingReport* report);
-  absl::StatusOr<PayloadRef> EncodeCoded(const Assignment& assignment, UpdateVector* update, BlockSource& trained,
+  absl::StatusOr<PayloadRef> EncodeCoded(const Assignment& assignment, const ModelSpec& coded,
+                                         const CodedUpdateRequest& request, UpdateVector* update,
                                          const std::string& path, CodingReport* report);
   // Bits that the upload of an update of `coded` may have.
   uint64_t BudgetOf(const Assignment& assignment, const ModelSpec& coded) const;
-  // Run and model, whose error is of use to no other.
-  Digest RunDigest() const;
-  absl::StatusOr<std::optional<BasisFile>> OpenError();
-  // Asks the server what became of the update whose error is proposed, if there is one.
-  StepOutcome SettleError();
+  // Run, model and basis, whose error is of use to no other: what a new epoch's coordinates mean is new.
+  Digest ErrorKey(const Assignment& assignment) const;
+  // What earlier updates of this assignment's key did not send, of `count` values; nothing: zeros.
+  absl::StatusOr<std::optional<BasisFile>> OpenError(const Assignment& assignment, uint64_t count);
+  // Asks the server what became of the update whose error is proposed, if there is one that could count.
+  StepOutcome SettleError(const Assignment& assignment);
   void Deliver(const Assignment& assignment, const PendingUpdate& update);
   void NoteVerdict(const UpdateStatus& verdict);
   // Tells the server that the assignment comes to nothing.

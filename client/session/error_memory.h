@@ -1,5 +1,5 @@
 // What a client's updates did not send, on disk: error feedback (docs/igc.md). One FP32 value for each trainable value
-// of the model.
+// of the model, or in a subspace for each coordinate.
 //
 //   <state>/error/<SHA-256>.error   values, as basis_file.h says
 //   <state>/error/committed         a record: which of the files counts
@@ -34,7 +34,8 @@ class ErrorMemory {
     Digest payload;
     Digest values;
   };
-  // What waits for Settle. `run` names run and model: what others have left counts for nothing.
+  // What waits for Settle. `run` names run and model, and in a subspace theta_e: what others have left counts for
+  // nothing.
   std::optional<Proposal> proposal(const Digest& run) const;
   // The proposal counts, or never was.
   absl::Status Settle(const Digest& run, bool counts);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/session/basis_keeper.h"
 #include "client/session/client_session.h"
 #include "client/session/coded_update.h"
 #include "client/session/reduced_update.h"
@@ -21,25 +22,29 @@ double NormOf(const std::vector<float>& values) {
 
 }  // namespace
 
-Digest ClientSession::RunDigest() const {
-  return Sha256(absl::StrCat(run_.run_name, "\n", run_.run_seed, "\n", run_.plan.Name(), "\n", spec_->id().Hex()));
+Digest ClientSession::ErrorKey(const Assignment& assignment) const {
+  std::string key = absl::StrCat(run_.run_name, "\n", run_.run_seed, "\n", run_.plan.Name(), "\n", spec_->id().Hex());
+  if (assignment.subspace.has_value()) absl::StrAppend(&key, "\n", BasisFileName(assignment.subspace->basis));
+  return Sha256(key);
 }
 
 absl::StatusOr<PayloadRef> ClientSession::EncodeReduced(const Assignment& assignment, BlockSource& trained,
                                                         const std::string& path, CodingReport* report) {
-  const bool keeps_error = run_.plan.error_decay > 0;
-  std::optional<BasisFile> error;
-  if (keeps_error) {
-    TW_ASSIGN_OR_RETURN(error, OpenError());
-  }
+  TW_ASSIGN_OR_RETURN(const std::optional<BasisFile> error,
+                      OpenError(assignment, spec_->count(TensorRole::kTrainable)));
   DeltaSource delta(*spec_, &trained, model_.base());
   UpdateVector update(*spec_, &delta, error, run_.plan.error_decay);
-  if (run_.plan.update.has_value()) return EncodeCoded(assignment, &update, trained, path, report);
+  if (run_.plan.update.has_value()) {
+    PayloadSource buffers(model_.base(), SegmentCheck::kFrameOnly);
+    const CodedUpdateRequest request{
+        BudgetOf(assignment, *spec_), assignment.round, model_.base().ref().id, assignment.seed, &buffers, &trained};
+    return EncodeCoded(assignment, *spec_, request, &update, path, report);
+  }
   TW_ASSIGN_OR_RETURN(const PayloadRef payload, EncodeReducedUpdate(run_.plan, run_.run_seed, *spec_, &update, trained,
                                                                     model_.base().ref().id, path));
-  if (!keeps_error) return payload;
+  if (run_.plan.error_decay <= 0) return payload;
   TW_ASSIGN_OR_RETURN(UnsentError unsent, UnsentError::Create(run_.plan, *spec_, payload, path));
-  TW_RETURN_IF_ERROR(error_.Propose(RunDigest(), assignment.id, payload.id, [&](ErrorMemory::Sink sink) {
+  TW_RETURN_IF_ERROR(error_.Propose(ErrorKey(assignment), assignment.id, payload.id, [&](ErrorMemory::Sink sink) {
     return update.ForEachBlock([&](uint64_t first, absl::Span<float> values) {
       unsent.Subtract(first, values);
       return sink(values);
@@ -53,13 +58,10 @@ uint64_t ClientSession::BudgetOf(const Assignment& assignment, const ModelSpec& 
                                     : run_.plan.update->BudgetBits(coded.count(TensorRole::kTrainable));
 }
 
-absl::StatusOr<PayloadRef> ClientSession::EncodeCoded(const Assignment& assignment, UpdateVector* update,
-                                                      BlockSource& trained, const std::string& path,
-                                                      CodingReport* report) {
-  PayloadSource buffers(model_.base(), SegmentCheck::kFrameOnly);
-  const CodedUpdateRequest request{
-      BudgetOf(assignment, *spec_), assignment.round, model_.base().ref().id, assignment.seed, &buffers, &trained};
-  TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, *spec_, update, request, path));
+absl::StatusOr<PayloadRef> ClientSession::EncodeCoded(const Assignment& assignment, const ModelSpec& model,
+                                                      const CodedUpdateRequest& request, UpdateVector* update,
+                                                      const std::string& path, CodingReport* report) {
+  TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, model, update, request, path));
   *report = coded.report;
   if (run_.plan.error_decay <= 0) return coded.payload;
   report->unsent_norm = NormOf(coded.unsent);
@@ -69,19 +71,21 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeCoded(const Assignment& assignme
     }
     return absl::OkStatus();
   };
-  TW_RETURN_IF_ERROR(error_.Propose(RunDigest(), assignment.id, coded.payload.id, give));
+  TW_RETURN_IF_ERROR(error_.Propose(ErrorKey(assignment), assignment.id, coded.payload.id, give));
   return coded.payload;
 }
 
-absl::StatusOr<std::optional<BasisFile>> ClientSession::OpenError() {
-  absl::StatusOr<std::optional<BasisFile>> error = error_.Open(RunDigest(), spec_->count(TensorRole::kTrainable));
+absl::StatusOr<std::optional<BasisFile>> ClientSession::OpenError(const Assignment& assignment, uint64_t count) {
+  if (run_.plan.error_decay <= 0) return std::optional<BasisFile>();
+  absl::StatusOr<std::optional<BasisFile>> error = error_.Open(ErrorKey(assignment), count);
   if (!absl::IsDataLoss(error.status())) return error;
   parts_.observer->OnTrouble(error.status(), "going on without it");
   return std::optional<BasisFile>();
 }
 
-StepOutcome ClientSession::SettleError() {
-  const std::optional<ErrorMemory::Proposal> proposal = error_.proposal(RunDigest());
+StepOutcome ClientSession::SettleError(const Assignment& assignment) {
+  const Digest key = ErrorKey(assignment);
+  const std::optional<ErrorMemory::Proposal> proposal = error_.proposal(key);
   if (!proposal.has_value()) return StepOutcome::kDone;
   bool counts = false;
   const StepOutcome outcome = steps_.Run(SessionStep::kUpload, [&] {
@@ -91,7 +95,7 @@ StepOutcome ClientSession::SettleError() {
     return status.status();
   });
   if (outcome != StepOutcome::kDone) return outcome;
-  const absl::Status settled = error_.Settle(RunDigest(), counts);
+  const absl::Status settled = error_.Settle(key, counts);
   if (!settled.ok()) parts_.observer->OnTrouble(settled, "going on");
   return StepOutcome::kDone;
 }

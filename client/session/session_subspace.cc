@@ -46,14 +46,12 @@ absl::StatusOr<PayloadRef> ClientSession::EncodeCoordinates(const Assignment& as
   CoordinatesDelta delta(start, trained_coordinates_, BufferTensors(*spec_), parts_.trainer->subspace()->trained());
   const ModelSpec spec = CoordinatesUpdateSpec(*spec_, *run_.plan.subspace);
   if (run_.plan.update.has_value()) {
-    const std::optional<BasisFile> no_error;
-    UpdateVector update(spec, &delta, no_error, /*decay=*/0);
+    TW_ASSIGN_OR_RETURN(const std::optional<BasisFile> error, OpenError(assignment, start.size()));
+    UpdateVector update(spec, &delta, error, run_.plan.error_decay);
     CoordinatesDelta base(start, start, BufferTensors(*spec_), subspace_.start());
     const CodedUpdateRequest request{
         BudgetOf(assignment, spec), assignment.round, assignment.subspace->base_id, assignment.seed, &base, &delta};
-    TW_ASSIGN_OR_RETURN(const CodedUpdate coded, EncodeCodedUpdate(run_.plan, spec, &update, request, path));
-    *report = coded.report;
-    return coded.payload;
+    return EncodeCoded(assignment, spec, request, &update, path, report);
   }
   const EncodeOptions options{Representation::kDelta, run_.plan.uplink, assignment.subspace->base_id};
   return EncodePayload(spec, options, delta, path);

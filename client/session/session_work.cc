@@ -104,7 +104,7 @@ bool ClientSession::FetchWith(const Assignment& assignment,
 void ClientSession::Train(const Assignment& assignment) {
   if (const std::optional<PendingUpdate> kept = pending_.Load(assignment)) return Deliver(assignment, *kept);
   if (run_.plan.error_decay > 0) {
-    const StepOutcome settled = SettleError();
+    const StepOutcome settled = SettleError(assignment);
     if (settled != StepOutcome::kDone) return Abandon(assignment, settled);
   }
   if (!Fetch(assignment)) return;

@@ -107,10 +107,10 @@ absl::Status CheckSketch(const ExchangePlan& plan) {
 
 absl::Status CheckSubspace(const ExchangePlan& plan) {
   TW_RETURN_IF_ERROR(plan.subspace->Validate());
-  if (plan.update.has_value() && plan.error_decay > 0) {
-    return Refuse(
-        "uplink.error_feedback in a subspace: errors of coordinates mean nothing once there are new ones; leave it "
-        "out");
+  if (plan.error_decay > 0 && plan.subspace->vectors > 1) {
+    return Refuse(absl::StrCat("uplink.error_feedback with subspace.vectors ", plan.subspace->vectors,
+                               ": a client trains in another vector each round, to which what it did not send of the "
+                               "one before means nothing; use one vector, or leave error_feedback out"));
   }
   if (plan.top_k > 0 || plan.sketch.has_value()) {
     const char* const what = plan.top_k > 0 ? "top_k" : "sketch";
@@ -165,14 +165,14 @@ absl::Status ExchangePlan::CheckFits(const ModelSpec& model) const {
 
 std::string ExchangePlan::Name() const {
   const bool model = uplink_representation == Representation::kModel;
+  const std::string feedback =
+      error_decay > 0 ? absl::StrCat("error feedback with decay ", error_decay) : "no error feedback";
   if (subspace.has_value()) {
     return absl::StrCat("subspace of ", subspace->Name(), "; down as ", downlink.Name(), ", changes up as ",
-                        update.has_value() ? update->Name() : uplink.Name());
+                        update.has_value() ? update->Name() : uplink.Name(), error_decay > 0 ? ", " + feedback : "");
   }
   const std::string down = absl::StrCat("model down as ", downlink.Name());
   if (sketch.has_value()) return absl::StrCat(down, ", ", sketch->Name(), " up as ", uplink.Name());
-  const std::string feedback =
-      error_decay > 0 ? absl::StrCat("error feedback with decay ", error_decay) : "no error feedback";
   if (update.has_value()) return absl::StrCat(down, ", delta up as ", update->Name(), ", ", feedback);
   if (top_k > 0) {
     return absl::StrCat(down, ", top ", top_k, " of the delta up as ", uplink.Name(), ", ", feedback);

@@ -172,10 +172,12 @@ std::vector<ExchangePlan> BudgetMatrixPlans() {
   add([](ExchangePlan* plan) { plan->update.reset(); });
   add([](ExchangePlan* plan) { plan->uplink_representation = Representation::kModel; });
   add([](ExchangePlan* plan) { plan->subspace = IgcK(); });
-  add([](ExchangePlan* plan) {
-    plan->subspace = IgcK();
-    plan->error_decay = 1;
-  });
+  for (const SubspacePlan& subspace : {IgcStatic(), IgcTimeVarying(), IgcK()}) {
+    add([&](ExchangePlan* plan) {
+      plan->subspace = subspace;
+      plan->error_decay = 1;
+    });
+  }
   add([](ExchangePlan* plan) { plan->sketch = DefaultSketch(); });
   add([](ExchangePlan* plan) { plan->update->bits_per_parameter = 0; });
   add([](ExchangePlan* plan) { plan->update->bits = 1000; });

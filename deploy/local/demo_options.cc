@@ -70,13 +70,34 @@ absl::StatusOr<CodecSpec> TakeValue(std::vector<absl::string_view>* parts) {
 
 constexpr absl::string_view kUp = ",up=";
 
+// Takes "KEY=VALUE" out of the parts; nothing if it is not there.
+std::optional<absl::string_view> TakeNamed(absl::string_view key, std::vector<absl::string_view>* parts) {
+  for (auto part = parts->begin(); part != parts->end(); ++part) {
+    absl::string_view value = *part;
+    if (!absl::ConsumePrefix(&value, absl::StrCat(key, "="))) continue;
+    parts->erase(part);
+    return value;
+  }
+  return std::nullopt;
+}
+
+// UpdatePlan::Parse's `method`, "rdu:", and parts "bits=0.05" ..., and "decay=", no error feedback without.
+absl::Status TakeUpdate(absl::string_view method, std::vector<absl::string_view> parts, ExchangePlan* plan) {
+  const std::optional<absl::string_view> decay = TakeNamed("decay", &parts);
+  TW_ASSIGN_OR_RETURN(plan->update, UpdatePlan::Parse(absl::StrCat(method, absl::StrJoin(parts, ","))));
+  plan->uplink = CodecSpec::Update(plan->update->codec());
+  if (!decay.has_value() || absl::SimpleAtod(*decay, &plan->error_decay)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("decay is '", *decay, "', must be 0 to 1"));
+}
+
 // "d=4096,k=4,epoch=20", and "value=" with the codec of both directions, which is FP32 without. In the end may follow
-// "up=" and what UpdatePlan::Parse takes.
+// "up=" and what ParseBudget takes, but for "down=".
 absl::StatusOr<ExchangePlan> ParseSubspace(absl::string_view text) {
   if (const size_t up = text.find(kUp); up != absl::string_view::npos) {
     TW_ASSIGN_OR_RETURN(ExchangePlan plan, ParseSubspace(text.substr(0, up)));
-    TW_ASSIGN_OR_RETURN(plan.update, UpdatePlan::Parse(text.substr(up + kUp.size())));
-    plan.uplink = CodecSpec::Update(plan.update->codec());
+    text = text.substr(up + kUp.size());
+    const size_t method = text.find(':') + 1;
+    TW_RETURN_IF_ERROR(TakeUpdate(text.substr(0, method), absl::StrSplit(text.substr(method), ','), &plan));
     TW_RETURN_IF_ERROR(plan.Validate());
     return plan;
   }
@@ -130,29 +151,14 @@ absl::StatusOr<ExchangePlan> ParseFetchSgd(absl::string_view text) {
   return plan;
 }
 
-// Takes "KEY=VALUE" out of the parts; nothing if it is not there.
-std::optional<absl::string_view> TakeNamed(absl::string_view key, std::vector<absl::string_view>* parts) {
-  for (auto part = parts->begin(); part != parts->end(); ++part) {
-    absl::string_view value = *part;
-    if (!absl::ConsumePrefix(&value, absl::StrCat(key, "="))) continue;
-    parts->erase(part);
-    return value;
-  }
-  return std::nullopt;
-}
-
 // UpdatePlan::Parse's "METHOD:bits=0.05,...", and "decay=", no error feedback without, and "down=" with the codec of
 // the downlink, FP32 without.
 absl::StatusOr<ExchangePlan> ParseBudget(absl::string_view text) {
-  const size_t colon = text.find(':');
-  std::vector<absl::string_view> parts = absl::StrSplit(text.substr(colon + 1), ',');
-  const std::optional<absl::string_view> decay = TakeNamed("decay", &parts), down = TakeNamed("down", &parts);
-  TW_ASSIGN_OR_RETURN(const UpdatePlan update,
-                      UpdatePlan::Parse(absl::StrCat(text.substr(0, colon + 1), absl::StrJoin(parts, ","))));
-  ExchangePlan plan = BudgetPlan(update);
-  if (decay.has_value() && !absl::SimpleAtod(*decay, &plan.error_decay)) {
-    return absl::InvalidArgumentError(absl::StrCat("decay is '", *decay, "', must be 0 to 1"));
-  }
+  const size_t method = text.find(':') + 1;
+  std::vector<absl::string_view> parts = absl::StrSplit(text.substr(method), ',');
+  const std::optional<absl::string_view> down = TakeNamed("down", &parts);
+  ExchangePlan plan = BudgetPlan(DefaultRdu());
+  TW_RETURN_IF_ERROR(TakeUpdate(text.substr(0, method), std::move(parts), &plan));
   if (down.has_value() && *down == "omc") {
     plan.downlink = OmcPlan().downlink;
   } else if (down.has_value()) {

@@ -9,6 +9,7 @@ namespace thinwire {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 const CodecSpec kSmall = CodecSpec::Float(3, 7, ScaleRule::kPowerOfTwo);
 
@@ -56,6 +57,22 @@ TEST(ExchangePlanTest, ModelUploadsNeedACodecThatCarriesTheDownlink) {
   const absl::Status status = ExchangePlan{CodecSpec::Fp32(), Representation::kModel, kSmall}.Validate();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("upload deltas"));
+}
+
+TEST(ExchangePlanTest, ErrorFeedbackInASubspaceIsForOneVectorAndUnderABudget) {
+  ExchangePlan plan = BudgetPlan(DefaultRdu());
+  plan.error_decay = 0.5;
+  for (const SubspacePlan& subspace : {IgcStatic(), IgcTimeVarying()}) {
+    plan.subspace = subspace;
+    EXPECT_TRUE(plan.Validate().ok());
+    EXPECT_THAT(plan.Name(), HasSubstr(", error feedback with decay 0.5"));
+  }
+  plan.subspace = IgcK();
+  EXPECT_THAT(std::string(plan.Validate().message()), HasSubstr("another vector each round"));
+  ExchangePlan all = IgcPlan(IgcStatic());
+  EXPECT_THAT(all.Name(), Not(HasSubstr("feedback")));
+  all.error_decay = 1;
+  EXPECT_THAT(std::string(all.Validate().message()), HasSubstr("every entry travels"));
 }
 
 TEST(ExchangePlanTest, RefusesWhatIsNoPlan) {

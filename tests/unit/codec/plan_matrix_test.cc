@@ -67,7 +67,8 @@ TEST(PlanMatrix, EveryAcceptedPlanHasCodecsAndEveryRefusalAReason) {
     EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();
     budgets += verdict.ok();
   }
-  EXPECT_EQ(budgets, 24);  // twelve, of which four take no error feedback, three downlinks, a subspace
+  // Twelve, of which four take no error feedback, three downlinks, a subspace, and two with error feedback.
+  EXPECT_EQ(budgets, 26);
   for (const ExchangePlan& plan : SubspaceMatrixPlans()) {
     const absl::Status verdict = plan.Validate();
     EXPECT_TRUE(verdict.ok() || verdict.code() == absl::StatusCode::kInvalidArgument) << plan.Name();

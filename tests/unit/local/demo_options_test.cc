@@ -145,6 +145,14 @@ TEST(DemoOptionsTest, PlansUnderABudgetNameTheirPartsInAnyOrder) {
   EXPECT_EQ(subspace.update, *UpdatePlan::Parse("m22:bits=2,r=3"));
   EXPECT_EQ(subspace.subspace, *SubspacePlan::Parse("d=900,k=2"));
   EXPECT_EQ(subspace.downlink, *CodecSpec::Parse("s1e3m7"));
+  EXPECT_EQ(subspace.error_decay, 0);
+  ASSERT_OK_AND_ASSIGN(const ExchangePlan kept, ParsePlan("igc:d=900,epoch=4,up=rdu:decay=0.9,bits=2"));
+  EXPECT_EQ(kept.update, *UpdatePlan::Parse("rdu:bits=2"));
+  EXPECT_EQ(kept.error_decay, 0.9);
+  for (const char* text : {"igc:d=900,k=2,up=rdu:bits=2,decay=1", "igc:d=900,up=rdu:bits=2,decay=2",
+                           "igc:d=900,up=rdu:bits=2,down=fp32", "igc:d=900,decay=1"}) {
+    EXPECT_THAT(ParsePlan(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+  }
   EXPECT_THAT(ParsePlan("igc:d=900,up=fp32"), StatusIs(absl::StatusCode::kInvalidArgument));
   for (const char* text : {"rdu:", "rdu:bits=0", "rdu:bits=0.05,decay=2", "rdu:bits=0.05,decay=x",
                            "rdu:bits=0.05,down=7", "rdu:bits=0.05,down=rdu", "qsgd:bits=2,decay=1",

@@ -6,11 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "client/session/basis_keeper.h"
 #include "client/train/echo_trainer.h"
+#include "common/codec/update_frame.h"
 #include "common/sketch/update_specs.h"
 #include "common/subspace/basis_file.h"
 #include "common/subspace/coordinates.h"
+#include "common/update/update_coder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/testing/payload_values.h"
@@ -171,6 +174,90 @@ TEST_F(SubspaceSessionTest, SendsACodedUpdateOfItsCoordinatesWithDifferencesOfTh
   std::vector<int64_t> steps(1, 5);
   ASSERT_THAT(reader.DecodeInts(2, absl::MakeSpan(steps)), IsOk());
   EXPECT_EQ(steps[0], 0);
+}
+
+// One vector; of its coordinates about two bits each are sent.
+class SubspaceErrorTest : public SubspaceSessionTest {
+ protected:
+  SubspaceErrorTest() {
+    plan_.vectors = 1;
+    WriteFolded();
+    api.join.plan = IgcPlan(plan_);
+    exact_ = api.join.plan;
+    api.join.plan.update = *UpdatePlan::Parse("rdu:bits=10");
+    api.join.plan.uplink = CodecSpec::Update(CodecId::kRdu);
+    api.join.plan.error_decay = 0.5;
+    EXPECT_THAT(api.join.plan.Validate(), IsOk());
+  }
+
+  // What a client, in a new process, sends for an assignment of which the server then says `verdict`.
+  std::string Do(const std::string& id, uint64_t epoch, UpdateState verdict) {
+    session.reset();
+    OpenState();
+    api.answers = {Work(id, epoch, epoch, /*snapshot=*/true)};
+    const SessionSummary summary = RunEcho();
+    EXPECT_EQ(summary.delivered, 1u) << summary.reason << testing::PrintToString(observer.troubles);
+    api.settled[id] = {verdict, 0, ""};
+    return api.uploads[id];
+  }
+  PayloadReader Uploaded(const std::string& id, const ModelSpec& spec) {
+    const std::string path = folder.Path("uploaded");
+    EXPECT_THAT(WriteFileAtomically(path, api.uploads[id]), IsOk());
+    return PayloadReader::Open(path, api.upload_headers[id].payload, spec).value();
+  }
+  std::vector<float> Sent(const std::string& id) {
+    const ModelSpec spec = CoordinatesUpdateSpec(model.spec, plan_);
+    const PayloadReader reader = Uploaded(id, ReducedUpdateSpec(api.join.plan, spec));
+    std::string frame;
+    EXPECT_THAT(reader.ReadSegment(0, &frame), IsOk());
+    const UpdatePiece piece = ReadUpdateFrame(frame, kDimension).value();
+    std::vector<float> sent;
+    const auto keep = [&sent](const UpdateLayout::Tensor&, absl::Span<float> values) {
+      sent.assign(values.begin(), values.end());
+      return absl::OkStatus();
+    };
+    EXPECT_THAT(DecodeUpdateString(piece.codec, piece.bytes, UpdateLayout(spec), keep), IsOk());
+    return sent;
+  }
+  // How far the client's coordinates moved.
+  std::vector<float> Moved(const std::string& id) {
+    std::swap(api.join.plan, exact_);
+    Do(id, 0, UpdateState::kDiscarded);
+    std::swap(api.join.plan, exact_);
+    std::vector<float> moved(kDimension);
+    EXPECT_THAT(Uploaded(id, CoordinatesUpdateSpec(model.spec, plan_)).DecodeFloats(0, absl::MakeSpan(moved)), IsOk());
+    return moved;
+  }
+
+  ExchangePlan exact_;
+};
+
+TEST_F(SubspaceErrorTest, WhatCoordinatesWereNotSentCountsOnceTheServerHasTakenTheUpdate) {
+  const std::string first = Do("a1", 0, UpdateState::kDiscarded);
+  EXPECT_EQ(Do("a2", 0, UpdateState::kFolded), first);
+  const std::string second = Do("a3", 0, UpdateState::kFailed);
+  EXPECT_NE(second, first);
+  EXPECT_EQ(Do("a4", 0, UpdateState::kFolded), second) << "a2's error again: a3's never counted";
+  const std::vector<float> moved = Moved("m"), a2 = Sent("a2"), a4 = Sent("a4");
+  double unsent = 0;
+  for (size_t i = 0; i < kDimension; ++i) {
+    const double error = moved[i] + 0.5 * (moved[i] - a2[i]) - a4[i];
+    unsent += error * error;
+  }
+  EXPECT_GT(unsent, 0);
+  EXPECT_NEAR(*api.upload_headers["a4"].coding.unsent_norm, std::sqrt(unsent), 1e-5);
+}
+
+TEST_F(SubspaceErrorTest, WhatCoordinatesWereNotSentIsDroppedAtANewBasis) {
+  const std::string fresh = Do("b0", 1, UpdateState::kDiscarded);
+  Do("a1", 0, UpdateState::kFolded);
+  Do("a2", 0, UpdateState::kFolded);  // one error counts, another waits for the server's word
+  EXPECT_EQ(Do("b1", 1, UpdateState::kFolded), fresh);
+  const std::vector<std::string> names = *ListDirectory(state->error_directory());
+  EXPECT_EQ(std::count_if(names.begin(), names.end(), [](const auto& name) { return absl::EndsWith(name, ".error"); }),
+            1)
+      << "what is left of the old basis goes";
+  EXPECT_NE(Do("b2", 1, UpdateState::kFolded), fresh);
 }
 
 TEST_F(SubspaceSessionTest, ABasisThatIsDamagedOnDiskIsDroppedAndAskedFor) {

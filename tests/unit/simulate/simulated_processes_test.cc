@@ -142,7 +142,10 @@ TEST_F(SimulatedProcessesTest, UpdatesUnderABudgetGiveTheModelAndTheBytesOfProce
       {"update { bits: 60000 qsgd { bucket: 512 } } } } }\n", "qsgd:total=60000,bucket=512,down=s1e3m7"},
       {"update { bits_per_parameter: 0.7 eden {} } error_feedback {} } } }\n", "eden:bits=0.7,decay=1,down=s1e3m7"},
       {"update { bits_per_parameter: 3 rdu {} } } subspace { dimension: 1000 vectors: 2 epoch_rounds: 2 } } }\n",
-       "igc:d=1000,k=2,epoch=2,value=s1e3m7,up=rdu:bits=3"}};
+       "igc:d=1000,k=2,epoch=2,value=s1e3m7,up=rdu:bits=3"},
+      {"update { bits_per_parameter: 3 rdu {} } error_feedback { decay: 0.5 } } subspace { dimension: 1000 "
+       "epoch_rounds: 3 } } }\n",
+       "igc:d=1000,epoch=3,value=s1e3m7,up=rdu:bits=3,decay=0.5"}};
   for (const auto& [uplink, plan] : plans) {
     TemporaryDirectory folder;
     Cluster cluster(folder.path(), THINWIRE_BINARY_DIR "/bin");
@@ -158,6 +161,16 @@ TEST_F(SimulatedProcessesTest, UpdatesUnderABudgetGiveTheModelAndTheBytesOfProce
     EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes()) << plan;
     EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes()) << plan;
   }
+}
+
+TEST_F(SimulatedProcessesTest, ErrorsOfCoordinatesCountWithinTheirEpochOnly) {
+  const auto model_of = [&](const std::string& plan) {
+    return SimulatedResult({"--task=echo", "--parameters=70000", "--clients=2", "--clients-per-round=2", "--rounds=3",
+                            absl::StrCat("--plan=igc:d=1000,", plan), "--learning-rate=0.01"})["model_sha256"]
+        .get<std::string>();
+  };
+  EXPECT_EQ(model_of("epoch=1,up=rdu:bits=2,decay=0.5"), model_of("epoch=1,up=rdu:bits=2"));
+  EXPECT_NE(model_of("epoch=2,up=rdu:bits=2,decay=0.5"), model_of("epoch=2,up=rdu:bits=2"));
 }
 
 #if THINWIRE_HAS_TORCH
