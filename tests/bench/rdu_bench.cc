@@ -27,12 +27,13 @@ namespace {
 
 constexpr const char* kHelp =
     R"(rdu_bench FOLDER [--errors=0.5,0.2,0.1,0.05] [--budgets=0.005,0.05,0.5] [--only=NAME] [--profile=fast]
-rdu_bench --fast-values=16777216
+rdu_bench [--fast-values=16777216]
 
 FOLDER holds updates as flat .npy files of float32 and a meta.json whose "shapes" cut them into tensors.
 Prints, as markdown: bits per parameter at each relative squared error |x - y|^2 / |x|^2 (the step is searched); then what
 each budget in bits per parameter comes to, with speeds in million values per second of user CPU time, one thread.
-The second form: the fast profile on so many heavy-tailed random numbers, 1 % of which are sent, beside memcpy.
+The second form needs no folder: the fast profile on so many heavy-tailed random numbers, 1 % of which are sent,
+beside memcpy.
 )";
 
 struct Update {
@@ -216,6 +217,15 @@ absl::Status FastTable(size_t count) {
   return absl::OkStatus();
 }
 
+constexpr size_t kFastValues = size_t{1} << 24;
+
+absl::Status WithoutFolder() {
+  std::cout << "the fast profile on " << kFastValues
+            << " heavy-tailed random numbers (a FOLDER of updates adds bits at each error, errors and speeds at each "
+               "budget: --help)\n\n";
+  return FastTable(kFastValues);
+}
+
 std::vector<double> Numbers(const std::string& text) {
   std::vector<double> numbers;
   for (const auto& part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
@@ -249,7 +259,8 @@ absl::Status Run(int argc, char** argv) {
       folder = argument;
     }
   }
-  if (folder.empty()) return absl::InvalidArgumentError("no folder was given; --help says more");
+  if (argc == 1) return WithoutFolder();
+  if (folder.empty()) return absl::InvalidArgumentError("these options are for a FOLDER; --help says more");
   TW_ASSIGN_OR_RETURN(const std::vector<Update> updates, ReadFolder(folder, only));
   if (!errors.empty()) TW_RETURN_IF_ERROR(ErrorTable(updates, errors));
   return BudgetTable(updates, budgets, profile);
