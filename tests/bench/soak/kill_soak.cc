@@ -2,10 +2,12 @@
 //
 //   kill_soak [--server-kills=N] [--client-kills=N] [--seed=S] [--table=FILE]
 //
-// Half of the server's deaths are at random instants of its life (its start included), half at a fail-point between the
-// first byte of an upload and the published version; the same seed draws the same kills. Afterwards the journal is held
-// against the receipts that the clients logged, and the exported model against that of a second run of as many rounds
-// that nobody disturbed: it must be the same, bit by bit. Exit code 1 if anything is amiss.
+// The server dies at random instants of its life, its start included. Half of its lives have a fail-point armed,
+// between the first byte of an upload and the published version: one that comes to it dies there instead, but lives are
+// short and few do; the table counts them. (kill_test is the one that kills at each point in turn.) The same seed draws
+// the same instants and points. Afterwards the journal is held against the receipts that the clients logged, and the
+// exported model against that of a second run of as many rounds that nobody disturbed: it must be the same, bit by bit.
+// Exit code 1 if anything is amiss.
 #include <cstdio>
 #include <functional>
 #include <string>
