@@ -14,6 +14,15 @@ namespace {
 constexpr size_t kThreads = 3;
 constexpr time_t kIoTimeoutSeconds = 5;
 
+// 200 "ok", or 503 and why.
+httplib::Server::Handler Probe(std::function<absl::Status()> check) {
+  return [check = std::move(check)](const httplib::Request&, httplib::Response& response) {
+    const absl::Status status = check();
+    if (!status.ok()) response.status = 503;
+    response.set_content(status.ok() ? "ok\n" : absl::StrCat(status.message(), "\n"), "text/plain");
+  };
+}
+
 }  // namespace
 
 struct HttpServer::Impl {
@@ -28,14 +37,8 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
   impl->server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   impl->server.set_read_timeout(kIoTimeoutSeconds);
   impl->server.set_write_timeout(kIoTimeoutSeconds);
-  impl->server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
-    response.set_content("ok\n", "text/plain");
-  });
-  impl->server.Get("/readyz", [ready = handlers.ready](const httplib::Request&, httplib::Response& response) {
-    const absl::Status status = ready();
-    if (!status.ok()) response.status = 503;
-    response.set_content(status.ok() ? "ok\n" : absl::StrCat(status.message(), "\n"), "text/plain");
-  });
+  impl->server.Get("/healthz", Probe(handlers.alive));
+  impl->server.Get("/readyz", Probe(handlers.ready));
   impl->server.Get("/metrics", [metrics = handlers.metrics](const httplib::Request&, httplib::Response& response) {
     response.set_content(metrics(), "text/plain; version=0.0.4; charset=utf-8");
   });

@@ -1,4 +1,5 @@
-// The HTTP door for operators' tools: /metrics (Prometheus), /healthz (the process lives), /readyz (it can serve).
+// The HTTP door for operators' tools: /metrics (Prometheus), /healthz (it does its work),
+// /readyz (clients can take part).
 #ifndef THINWIRE_SERVER_HTTP_HTTP_SERVER_H_
 #define THINWIRE_SERVER_HTTP_HTTP_SERVER_H_
 
@@ -14,6 +15,7 @@ namespace thinwire {
 // Called from the HTTP threads, possibly several at once, until the server is destroyed.
 struct HttpHandlers {
   std::function<std::string()> metrics;  // the whole page
+  std::function<absl::Status()> alive;   // OK, or why a restart is due
   std::function<absl::Status()> ready;   // OK, or why not
 };
 

@@ -78,7 +78,8 @@ FederationServer::FederationServer(const ServerOptions& options, StateDirectory 
       driver_(parts_, state_.restored, options.observer),
       desk_(parts_, &driver_),
       federation_service_(&service_parts_),
-      control_service_(&service_parts_) {
+      control_service_(&service_parts_),
+      health_(options.clock, &driver_, &board_, options.health) {
   traffic_.Restore(state_.restored.traffic);
   service_parts_.run = &parts_;
   service_parts_.peers = &peers_;
@@ -98,9 +99,13 @@ absl::Status FederationServer::Listen() {
                                          &federation_service_, &endpoints_.federation));
   TW_ASSIGN_OR_RETURN(
       control_, Serve("listen.control", listen.control(), PeerRole::kOperator, &control_service_, &endpoints_.control));
+  health_.Start(federation_->GetHealthCheckService(), control_->GetHealthCheckService());
   TW_ASSIGN_OR_RETURN(const HostPort http, ParseHostPort(listen.http()));
-  TW_ASSIGN_OR_RETURN(
-      http_, HttpServer::Start(http.host, http.port, {[this] { return MetricsPage(); }, [this] { return Ready(); }}));
+  HttpHandlers handlers;
+  handlers.metrics = [this] { return MetricsPage(); };
+  handlers.alive = [this] { return health_.Alive(); };
+  handlers.ready = [this] { return health_.Ready(); };
+  TW_ASSIGN_OR_RETURN(http_, HttpServer::Start(http.host, http.port, std::move(handlers)));
   endpoints_.http = absl::StrCat(http.host, ":", http_->port());
   return absl::OkStatus();
 }
@@ -142,6 +147,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> FederationServer::Serve(const std:
 void FederationServer::Shutdown() {
   if (std::exchange(down_, true)) return;
   service_parts_.leaving = true;
+  health_.Leave();
   driver_.StopAdmitting();
   uploads_.EndAll(ServerLeaving());
   board_.Close();
@@ -172,14 +178,6 @@ std::string FederationServer::MetricsPage() {
   metrics_.SetQueueDepth("workers", workers_.QueueDepth());
   metrics_.SetQueueDepth("io", io_.QueueDepth());
   return metrics_.Text();
-}
-
-absl::Status FederationServer::Ready() const {
-  if (service_parts_.leaving) return ServerLeaving();
-  TW_RETURN_IF_ERROR(state_.journal->LoadRun().status());
-  const v1::Status status = board_.Latest()->status;
-  if (status.state() != v1::RUN_STATE_FAILED) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("the run has failed: ", status.reason()));
 }
 
 }  // namespace thinwire

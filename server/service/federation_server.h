@@ -16,6 +16,7 @@
 #include "server/service/client_desk.h"
 #include "server/service/control_service.h"
 #include "server/service/federation_service.h"
+#include "server/service/health.h"
 #include "server/service/peer_check.h"
 #include "server/service/run_driver.h"
 #include "server/service/state_directory.h"
@@ -27,6 +28,7 @@ struct ServerOptions {
   ServerConfig config;
   Clock* clock = Clock::System();
   absl::Duration hold_time = absl::Minutes(1);
+  HealthTiming health;
   RunObserver observer;
 };
 
@@ -55,7 +57,6 @@ class FederationServer {
   absl::StatusOr<std::unique_ptr<grpc::Server>> Serve(const std::string& field, const std::string& address,
                                                       PeerRole callers, grpc::Service* service, std::string* endpoint);
   std::string MetricsPage();
-  absl::Status Ready() const;
 
   // In the order of construction; destroyed in reverse.
   StateDirectory state_;
@@ -74,6 +75,7 @@ class FederationServer {
   ServiceParts service_parts_;
   FederationService federation_service_;
   ControlService control_service_;
+  Health health_;
   ServerEndpoints endpoints_;
   std::unique_ptr<grpc::Server> federation_;
   std::unique_ptr<grpc::Server> control_;

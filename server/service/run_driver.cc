@@ -69,6 +69,11 @@ void RunDriver::Post(Event event) {
   mailbox_.Run([this, event = std::move(event)] { Apply(event); });
 }
 
+void RunDriver::Beat(std::function<void(const absl::Status&)> reply) {
+  mailbox_.Run(
+      [this, reply = std::move(reply)] { reply(admission_.ok() ? parts_.journal->LoadRun().status() : admission_); });
+}
+
 void RunDriver::Apply(const Event& event) {
   if (broken_) return;
   Step(coordinator_.Apply(event, parts_.clock->Now()));

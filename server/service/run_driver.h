@@ -57,6 +57,9 @@ class RunDriver {
   // Runs `task` on the driver's thread; false if too much is queued or the driver is shut down.
   [[nodiscard]] bool TryRun(std::function<void()> task) { return mailbox_.TryRun(std::move(task)); }
   size_t QueueDepth() const { return mailbox_.QueueDepth(); }
+  // Replies on the driver's thread, once that comes to it: OK, or why the run cannot go on. Queued past the bound; no
+  // reply after Shutdown.
+  void Beat(std::function<void(const absl::Status&)> reply);
 
   // ---- On the driver's thread only ----
 

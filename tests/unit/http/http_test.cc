@@ -12,9 +12,11 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(HttpServer, AnswersProbesAndScrapes) {
+  absl::Status alive;
   absl::Status ready;
-  ASSERT_OK_AND_ASSIGN(const auto server,
-                       HttpServer::Start("127.0.0.1", 0, {[] { return "metric 1\n"; }, [&] { return ready; }}));
+  ASSERT_OK_AND_ASSIGN(
+      const auto server,
+      HttpServer::Start("127.0.0.1", 0, {[] { return "metric 1\n"; }, [&] { return alive; }, [&] { return ready; }}));
   httplib::Client client("127.0.0.1", server->port());
   EXPECT_EQ(client.Get("/healthz")->status, 200);
   EXPECT_EQ(client.Get("/readyz")->status, 200);
@@ -24,16 +26,23 @@ TEST(HttpServer, AnswersProbesAndScrapes) {
   EXPECT_EQ(client.Get("/readyz")->status, 503);
   EXPECT_EQ(client.Get("/readyz")->body, "the run has failed: why\n");
   EXPECT_EQ(client.Get("/healthz")->status, 200);
+  alive = absl::UnavailableError("it hangs");
+  EXPECT_EQ(client.Get("/healthz")->status, 503);
+  EXPECT_EQ(client.Get("/healthz")->body, "it hangs\n");
+}
+
+HttpHandlers Fine() {
+  return {[] { return ""; }, [] { return absl::OkStatus(); }, [] { return absl::OkStatus(); }};
 }
 
 TEST(HttpServer, AnAddressThatCannotBeBoundIsNamed) {
-  const HttpHandlers handlers = {[] { return ""; }, [] { return absl::OkStatus(); }};
+  const HttpHandlers handlers = Fine();
   EXPECT_THAT(HttpServer::Start("no.such.host.invalid", 0, handlers),
               StatusIs(absl::StatusCode::kUnavailable, AllOf(HasSubstr("no.such.host"), HasSubstr("listen.http"))));
 }
 
 TEST(HttpServer, CanBeStoppedAtOnce) {
-  const HttpHandlers handlers = {[] { return ""; }, [] { return absl::OkStatus(); }};
+  const HttpHandlers handlers = Fine();
   for (int i = 0; i < 20; ++i) ASSERT_THAT(HttpServer::Start("127.0.0.1", 0, handlers), IsOk());
 }
 

@@ -1,8 +1,5 @@
 // What an operator may do to a running server.
 #include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
-
-#include <future>
 
 #include "common/rpc/grpc_status.h"
 #include "tests/testing/status_matchers.h"
@@ -65,33 +62,6 @@ TEST_F(ControlTest, AStoppedRunExportsItsModelAndCanNeitherStartNorStopAgain) {
   Stop();
   Start();
   EXPECT_EQ(GetStatus().state(), v1::RUN_STATE_STOPPED);
-}
-
-// A unary call to a service whose protos are not built here.
-std::string CallRaw(const std::string& address, const std::string& method) {
-  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  grpc::GenericStub stub(channel);
-  grpc::ClientContext context;
-  const grpc::Slice nothing("");
-  const grpc::ByteBuffer request(&nothing, 1);
-  grpc::ByteBuffer response;
-  std::promise<grpc::Status> done;
-  stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
-                 [&done](grpc::Status status) { done.set_value(std::move(status)); });
-  const grpc::Status status = done.get_future().get();
-  EXPECT_TRUE(status.ok()) << status.error_message();
-  std::vector<grpc::Slice> slices;
-  EXPECT_TRUE(response.Dump(&slices).ok());
-  std::string bytes;
-  for (const grpc::Slice& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  return bytes;
-}
-
-TEST_F(ControlTest, BothPortsAnswerGrpcHealthChecks) {
-  Start();
-  const std::string serving("\x08\x01", 2);  // HealthCheckResponse { status: SERVING }
-  EXPECT_EQ(CallRaw(server_->endpoints().federation, "/grpc.health.v1.Health/Check"), serving);
-  EXPECT_EQ(CallRaw(server_->endpoints().control, "/grpc.health.v1.Health/Check"), serving);
 }
 
 TEST_F(ControlTest, ClientsAreListedById) {

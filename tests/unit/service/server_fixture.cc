@@ -1,10 +1,13 @@
 #include "tests/unit/service/server_fixture.h"
 
 #include <google/protobuf/text_format.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <httplib.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
@@ -56,6 +59,8 @@ absl::Status ServerFixture::TryStart(const std::string& more) {
   ServerOptions options;
   options.config = config;
   options.hold_time = hold_time_;
+  options.health = health_;
+  options.observer = observer_;
   TW_ASSIGN_OR_RETURN(StateDirectory state, OpenStateDirectory(config, Clock::System()));
   TW_ASSIGN_OR_RETURN(server_, FederationServer::Start(options, std::move(state)));
   control_ = v1::Control::NewStub(grpc::CreateChannel(server_->endpoints().control, operator_));
@@ -163,6 +168,26 @@ std::string ServerFixture::HttpGet(const std::string& path) {
   httplib::Client client("http://" + server_->endpoints().http);
   const httplib::Result result = client.Get(path.c_str());
   return result ? absl::StrCat(result->status, " ", result->body) : "no answer";
+}
+
+std::string ServerFixture::GrpcHealth(const std::string& address, const std::string& service) {
+  // The service's protos are not built here: HealthCheckRequest { service: ... }, by hand.
+  std::string message;
+  if (!service.empty()) message = absl::StrCat("\x0a", std::string(1, static_cast<char>(service.size())), service);
+  const grpc::Slice slice(message);
+  const grpc::ByteBuffer request(&slice, 1);
+  grpc::ByteBuffer response;
+  grpc::GenericStub stub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+  std::promise<grpc::Status> done;
+  stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request, &response,
+                 [&done](grpc::Status status) { done.set_value(std::move(status)); });
+  if (!done.get_future().get().ok()) return "";
+  grpc::Slice bytes;
+  EXPECT_TRUE(response.DumpToSingleSlice(&bytes).ok());
+  const std::string answer(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+  return answer == "\x08\x01" ? "SERVING" : answer == "\x08\x02" ? "NOT_SERVING" : "neither";
 }
 
 }  // namespace thinwire

@@ -45,11 +45,15 @@ class ServerFixture : public testing::Test {
   // The weights of a version, by way of ExportModel.
   absl::StatusOr<ModelState> Export(std::optional<uint64_t> version = std::nullopt);
   std::string HttpGet(const std::string& path);
+  // What gRPC's health service says there of a service; "" is the whole port. Empty: it knows of none.
+  static std::string GrpcHealth(const std::string& address, const std::string& service);
 
   std::string model_config_;  // replaces the initial weights from a file
   std::string security_ = "security { insecure: true }\n";
   std::shared_ptr<grpc::ChannelCredentials> operator_ = grpc::InsecureChannelCredentials();
   absl::Duration hold_time_ = absl::Minutes(1);
+  HealthTiming health_;
+  RunObserver observer_;
   TemporaryDirectory directory_;
   std::unique_ptr<FederationServer> server_;
   std::unique_ptr<v1::Control::Stub> control_;
