@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <set>
+#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -90,13 +92,36 @@ absl::StatusOr<CertificateFolder> CertificateFolder::Create(const std::string& d
                                                  " is there already: this folder has an authority, and a new one would "
                                                  "make all its certificates worthless; name another folder"));
   }
-  TW_RETURN_IF_ERROR(MakeDirectories(directory));
-  TW_ASSIGN_OR_RETURN(const CertifiedKey authority, MakeAuthority("Thinwire authority", validity));
-  TW_RETURN_IF_ERROR(WriteSecret(JoinPath(directory, "ca.key"), authority.key));
-  TW_RETURN_IF_ERROR(
-      WriteFileAtomically(JoinPath(directory, "revoked"), "# Serial numbers of revoked certificates, one a line.\n"));
-  TW_RETURN_IF_ERROR(WriteFileAtomically(JoinPath(directory, "ca.pem"), authority.certificate));
-  return Open(directory);
+  CertificateFolder folder(directory);
+  const absl::Status status = folder.WriteAuthority(validity);
+  if (status.ok()) return folder;
+  folder.Discard();
+  return status;
+}
+
+absl::Status CertificateFolder::WriteAuthority(const Validity& validity) {
+  made_directory_ = !FileExists(directory_);
+  TW_RETURN_IF_ERROR(MakeDirectories(directory_));
+  TW_ASSIGN_OR_RETURN(authority_, MakeAuthority("Thinwire authority", validity));
+  TW_RETURN_IF_ERROR(WriteSecret(JoinPath(directory_, "ca.key"), authority_.key));
+  TW_RETURN_IF_ERROR(WriteFileAtomically(revoked_path(), "# Serial numbers of revoked certificates, one a line.\n"));
+  TW_RETURN_IF_ERROR(WriteFileAtomically(ca_path(), authority_.certificate));
+  TW_ASSIGN_OR_RETURN(const Certificate certificate, Certificate::FromPem(authority_.certificate));
+  not_after_ = certificate.Describe().not_after;
+  return absl::OkStatus();
+}
+
+void CertificateFolder::Discard() {
+  std::error_code ignored;  // what cannot be removed stays
+  const auto remove = [&ignored](const std::string& path) { std::filesystem::remove(path, ignored); };
+  // What is written is listed before.
+  for (const IssuedCertificate& each : List().value_or(std::vector<IssuedCertificate>())) {
+    const TlsFiles files = FilesOf(each.role, each.name);
+    for (const std::string& file : {files.key + ".new", files.key, files.certificate, files.ca}) remove(file);
+    ::rmdir(files.ca.substr(0, files.ca.rfind('/')).c_str());  // unless it is a file that was in the way
+  }
+  for (const char* name : {"issued", "ca.pem", "revoked", "ca.key.new", "ca.key"}) remove(JoinPath(directory_, name));
+  if (made_directory_) ::rmdir(directory_.c_str());
 }
 
 absl::StatusOr<CertificateFolder> CertificateFolder::Open(const std::string& directory) {

@@ -33,10 +33,14 @@ struct IssuedCertificate {
 
 class CertificateFolder {
  public:
-  // Makes an authority in `directory`. ALREADY_EXISTS if there is one: nothing is ever overwritten.
+  // Makes an authority in `directory`. ALREADY_EXISTS if there is one: nothing is ever overwritten. After any error
+  // nothing of it is left.
   static absl::StatusOr<CertificateFolder> Create(const std::string& directory, const Validity& validity);
   // NOT_FOUND, with the way out, if there is no authority.
   static absl::StatusOr<CertificateFolder> Open(const std::string& directory);
+
+  // Removes the authority that Create has made and all that it issued. Other files in the folder stay.
+  void Discard();
 
   // Where a certificate's files are.
   TlsFiles FilesOf(PeerRole role, const std::string& name) const;
@@ -54,10 +58,12 @@ class CertificateFolder {
 
  private:
   explicit CertificateFolder(std::string directory) : directory_(std::move(directory)) {}
+  absl::Status WriteAuthority(const Validity& validity);
   absl::Status CheckFree(const CertificateRequest& request, bool replace) const;
   absl::Status WriteFiles(PeerRole role, const std::string& name, const CertifiedKey& pair) const;
 
   std::string directory_;
+  bool made_directory_ = false;
   CertifiedKey authority_;
   absl::Time not_after_;
 };

@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/cli/certificate_folder.h"
 #include "client/cli/verbs.h"
@@ -22,75 +18,10 @@ namespace {
 
 constexpr uint64_t kAuthorityDays = 3650;
 constexpr uint64_t kCertificateDays = 365;
-constexpr uint64_t kMaxDays = 36'500;
 // Clocks of machines that have just started are late.
 constexpr absl::Duration kClockSlack = absl::Hours(1);
 
 using Json = nlohmann::json;
-
-absl::Status BadArgument(absl::string_view message) {
-  return absl::InvalidArgumentError(absl::StrCat(message, "; see thinwire certs --help"));
-}
-
-absl::Status SetFlag(const std::string& name, const std::string& value, CertsCommand* command) {
-  if (name == "--name") {
-    command->name = value;
-    return CheckCertificateName(value);
-  }
-  if (name == "--server") {
-    command->hosts = absl::StrSplit(value, ',');
-    for (const std::string& host : command->hosts) TW_RETURN_IF_ERROR(CheckHost(host));
-    return absl::OkStatus();
-  }
-  if (name == "--days") {
-    if (absl::SimpleAtoi(value, &command->days) && command->days >= 1 && command->days <= kMaxDays) {
-      return absl::OkStatus();
-    }
-    return BadArgument(absl::StrCat("--days is '", value, "', must be 1..", kMaxDays));
-  }
-  if (value != "json" && value != "text")
-    return BadArgument(absl::StrCat("--format is text or json, not '", value, "'"));
-  command->json = value == "json";
-  return absl::OkStatus();
-}
-
-absl::Status TakeArgument(const std::vector<std::string>& arguments, size_t* at, CertsCommand* command) {
-  const std::string& argument = arguments[*at];
-  if (argument == "--replace") {
-    command->replace = true;
-    return absl::OkStatus();
-  }
-  const std::string name = argument.substr(0, argument.find('='));
-  if (name == "--name" || name == "--server" || name == "--days" || name == "--format") {
-    if (name.size() < argument.size()) return SetFlag(name, argument.substr(name.size() + 1), command);
-    if (*at + 1 >= arguments.size()) return BadArgument(absl::StrCat(name, " needs a value"));
-    return SetFlag(name, arguments[++*at], command);
-  }
-  if (absl::StartsWith(argument, "--")) return BadArgument(absl::StrCat("unknown flag ", argument));
-  std::string* const place = command->action.empty() ? &command->action : &command->directory;
-  if (!place->empty()) return BadArgument(absl::StrCat("unexpected argument '", argument, "'"));
-  *place = argument;
-  return absl::OkStatus();
-}
-
-absl::Status CheckCommand(const CertsCommand& command) {
-  const std::string& action = command.action;
-  const bool named = action == "client" || action == "operator" || action == "revoke";
-  if (!named && action != "init" && action != "server" && action != "list") {
-    return BadArgument(action.empty() ? "init, server, client, operator, revoke or list?"
-                                      : absl::StrCat("unknown action '", action, "'"));
-  }
-  if (command.directory.empty()) return BadArgument(absl::StrCat(action, " needs the authority's folder, DIR"));
-  if (named && command.name.empty()) return BadArgument(absl::StrCat(action, " needs --name NAME"));
-  if (!named && !command.name.empty()) return BadArgument(absl::StrCat(action, " takes no --name"));
-  if (action == "init" && command.hosts.empty()) {
-    return BadArgument("init needs --server HOST[,HOST..], the names and addresses by which clients dial the server");
-  }
-  if (!command.hosts.empty() && action != "init" && action != "server") {
-    return BadArgument(absl::StrCat(action, " takes no --server"));
-  }
-  return absl::OkStatus();
-}
 
 Validity ValidFor(uint64_t days) {
   const absl::Time now = absl::Now();
@@ -128,13 +59,16 @@ std::vector<std::string> WithLocal(std::vector<std::string> hosts) {
 
 absl::StatusOr<std::vector<std::string>> HostsOfNow(const CertificateFolder& folder) {
   const absl::StatusOr<std::string> pem = ReadWholeFile(folder.FilesOf(PeerRole::kServer, "").certificate, 1 << 20);
-  if (!pem.ok()) return BadArgument("server needs --server HOST[,HOST..]: there is no certificate to take them from");
+  if (!pem.ok())
+    return absl::InvalidArgumentError(
+        "server needs --server HOST[,HOST..]: there is no certificate to take them from; see thinwire certs --help");
   TW_ASSIGN_OR_RETURN(const Certificate certificate, Certificate::FromPem(*pem));
   return certificate.Describe().hosts;
 }
 
-absl::StatusOr<Report> Issue(const CertsCommand& command, PeerRole role, CertificateFolder* folder) {
-  CertificateRequest request{role, command.name, {}, ValidFor(kCertificateDays)};
+absl::StatusOr<Report> Issue(const CertsCommand& command, PeerRole role, const std::string& name,
+                             CertificateFolder* folder) {
+  CertificateRequest request{role, name, {}, ValidFor(kCertificateDays)};
   if (command.days != 0 && command.action != "init") request.validity = ValidFor(command.days);
   if (role == PeerRole::kServer) {
     request.hosts = command.hosts;
@@ -151,16 +85,40 @@ absl::StatusOr<Report> Issue(const CertsCommand& command, PeerRole role, Certifi
   return report;
 }
 
+// Adds to what `report` says under `key`.
+absl::Status IssueEach(const CertsCommand& command, PeerRole role, const std::vector<std::string>& names,
+                       const char* key, CertificateFolder* folder, Report* report) {
+  report->json[key] = Json::array();
+  for (const std::string& name : names) {
+    TW_ASSIGN_OR_RETURN(const Report issued, Issue(command, role, name, folder));
+    report->json[key].push_back(issued.json);
+    report->text += issued.text;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Report> InitIn(const CertsCommand& command, CertificateFolder* folder) {
+  TW_ASSIGN_OR_RETURN(Report report, Issue(command, PeerRole::kServer, "", folder));
+  report.json = {{"directory", command.directory},
+                 {"ca", folder->ca_path()},
+                 {"revoked", folder->revoked_path()},
+                 {"server", report.json}};
+  TW_RETURN_IF_ERROR(IssueEach(command, PeerRole::kClient, command.clients, "clients", folder, &report));
+  TW_RETURN_IF_ERROR(IssueEach(command, PeerRole::kOperator, command.operators, "operators", folder, &report));
+  return report;
+}
+
 absl::StatusOr<Report> Init(const CertsCommand& command) {
   TW_ASSIGN_OR_RETURN(
       CertificateFolder folder,
       CertificateFolder::Create(command.directory, ValidFor(command.days == 0 ? kAuthorityDays : command.days)));
-  TW_ASSIGN_OR_RETURN(Report report, Issue(command, PeerRole::kServer, &folder));
+  absl::StatusOr<Report> made = InitIn(command, &folder);
+  if (!made.ok()) {
+    folder.Discard();
+    return made.status();
+  }
+  Report report = *std::move(made);
   const TlsFiles files = folder.FilesOf(PeerRole::kServer, "");
-  report.json = {{"directory", command.directory},
-                 {"ca", folder.ca_path()},
-                 {"revoked", folder.revoked_path()},
-                 {"server", report.json}};
   report.text = absl::StrCat("An authority in ", command.directory, ", until ", Day(folder.authority_not_after()),
                              "; ca.key stays there.\n", report.text,
                              "\nFor the server's configuration:\n  security {\n    ca: \"", files.ca,
@@ -182,9 +140,9 @@ Report ListReport(const std::vector<IssuedCertificate>& certificates, const char
 absl::StatusOr<Report> Run(const CertsCommand& command) {
   if (command.action == "init") return Init(command);
   TW_ASSIGN_OR_RETURN(CertificateFolder folder, CertificateFolder::Open(command.directory));
-  if (command.action == "server") return Issue(command, PeerRole::kServer, &folder);
-  if (command.action == "client") return Issue(command, PeerRole::kClient, &folder);
-  if (command.action == "operator") return Issue(command, PeerRole::kOperator, &folder);
+  if (command.action == "server") return Issue(command, PeerRole::kServer, "", &folder);
+  if (command.action == "client") return Issue(command, PeerRole::kClient, command.name, &folder);
+  if (command.action == "operator") return Issue(command, PeerRole::kOperator, command.name, &folder);
   if (command.action == "list") {
     TW_ASSIGN_OR_RETURN(const std::vector<IssuedCertificate> all, folder.List());
     return ListReport(all, "none\n");
@@ -198,42 +156,6 @@ absl::StatusOr<Report> Run(const CertsCommand& command) {
 }
 
 }  // namespace
-
-absl::StatusOr<CertsCommand> ParseCertsArguments(const std::vector<std::string>& arguments) {
-  CertsCommand command;
-  for (size_t at = 0; at < arguments.size(); ++at) {
-    if (arguments[at] == "--help" || arguments[at] == "-h") {
-      command.action = "help";
-      return command;
-    }
-    TW_RETURN_IF_ERROR(TakeArgument(arguments, &at, &command));
-  }
-  TW_RETURN_IF_ERROR(CheckCommand(command));
-  return command;
-}
-
-std::string CertsHelp() {
-  return R"(Usage: thinwire certs ACTION DIR [OPTIONS]
-
-A certificate authority in the folder DIR, and certificates from it, for mutual TLS between server, clients and
-operators. Each certificate gets a folder below DIR with ca.pem, cert.pem and key.pem, to be carried to its machine as a
-whole. DIR/ca.key stays where it is: who has it can be anybody. Nothing is ever overwritten unless --replace says so.
-
-  init DIR --server HOST[,HOST..]  the authority and the server's certificate, for the names and addresses dialled
-  client DIR --name NAME           for the client with the id NAME
-  operator DIR --name NAME         for a user of this tool
-  server DIR [--server HOST,..]    with --replace: a new certificate for the server, by default for the same hosts
-  revoke DIR --name NAME           adds all certificates of NAME to DIR/revoked
-  list DIR                         what was issued
-
-Options:
-  --days N            validity: of the authority with init (default 3650), else of the certificate (default 365)
-  --replace           puts a new certificate and key in the place of those of that name
-  --format text|json  (default text)
-
-Exit codes: 0 done; 1 failed, for instance because something is there already; 2 wrong usage; 4 no such folder or name.
-)";
-}
 
 CliExit RunCerts(const std::vector<std::string>& arguments) {
   const absl::StatusOr<CertsCommand> command = ParseCertsArguments(arguments);

@@ -15,9 +15,11 @@ namespace thinwire {
 struct CertsCommand {
   std::string action;  // "init", "server", "client", "operator", "revoke", "list" or "help"
   std::string directory;
-  std::vector<std::string> hosts;  // --server
-  std::string name;                // --name
-  uint64_t days = 0;               // --days; 0: the action's default
+  std::vector<std::string> hosts;      // --server
+  std::string name;                    // --name
+  std::vector<std::string> clients;    // --clients
+  std::vector<std::string> operators;  // --operators
+  uint64_t days = 0;                   // --days; 0: the action's default
   bool replace = false;
   bool json = false;
 };

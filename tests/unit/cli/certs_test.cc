@@ -62,6 +62,41 @@ TEST_F(CertsTest, InitMakesAnAuthorityAndAServerThatOthersTrust) {
   EXPECT_EQ(json["files"].value("key", ""), dir_ + "/operator-alice/key.pem");
 }
 
+TEST_F(CertsTest, OneCommandMakesTheAuthorityTheServerTheClientsAndTheOperators) {
+  ASSERT_EQ(Run({"init", dir_, "--server=h", "--clients=site-a,site-b", "--operators", "alice"}), CliExit::kOk) << err_;
+  EXPECT_THAT(Info(PeerRole::kServer, "").hosts, testing::Contains("h"));
+  for (const char* name : {"site-a", "site-b"}) {
+    EXPECT_EQ(Info(PeerRole::kClient, name).name, name);
+    EXPECT_THAT(out_, HasSubstr(dir_ + "/client-" + name + "/key.pem"));
+  }
+  EXPECT_EQ(Info(PeerRole::kOperator, "alice").name, "alice");
+  EXPECT_EQ(ModeOf(dir_ + "/client-site-b/key.pem"), 0600u);
+  EXPECT_EQ(Run({"client", dir_, "--name=site-a"}), CliExit::kFailed);  // it has one
+  const std::string other = folder_.Path("other");
+  ASSERT_EQ(Run({"init", other, "--server=h", "--clients=c,d", "--format=json"}), CliExit::kOk) << err_;
+  const nlohmann::json json = nlohmann::json::parse(out_, nullptr, false);
+  ASSERT_EQ(json["clients"].size(), 2u);
+  EXPECT_EQ(json["clients"][1].value("name", ""), "d");
+  EXPECT_EQ(json["clients"][1]["files"].value("key", ""), other + "/client-d/key.pem");
+  EXPECT_TRUE(json["operators"].is_array() && json["operators"].empty());
+  EXPECT_EQ(json["server"].value("role", ""), "server");
+}
+
+TEST_F(CertsTest, AnInitThatFailsLeavesNothing) {
+  EXPECT_EQ(Run({"init", dir_, "--server=h", "--clients=a,../x"}), CliExit::kUsage);
+  EXPECT_FALSE(FileExists(dir_));
+  // The third certificate cannot be written.
+  const std::string in_the_way = dir_ + "/client-b";
+  ASSERT_THAT(MakeDirectories(dir_), IsOk());
+  ASSERT_THAT(WriteFileAtomically(in_the_way, "a file"), IsOk());
+  EXPECT_EQ(Run({"init", dir_, "--server=h", "--clients=a,b,c", "--operators=alice"}), CliExit::kFailed);
+  EXPECT_THAT(err_, HasSubstr("client-b"));
+  EXPECT_THAT(*ListDirectory(dir_), testing::ElementsAre("client-b"));
+  EXPECT_EQ(Read(in_the_way), "a file");
+  ASSERT_THAT(RemoveFile(in_the_way), IsOk());
+  EXPECT_EQ(Run({"init", dir_, "--server=h", "--clients=a,b,c", "--operators=alice"}), CliExit::kOk) << err_;
+}
+
 TEST_F(CertsTest, NothingIsOverwrittenUnlessReplaceSaysSo) {
   ASSERT_EQ(Run({"init", dir_, "--server=h"}), CliExit::kOk) << err_;
   ASSERT_EQ(Run({"client", dir_, "--name=site-a"}), CliExit::kOk) << err_;
@@ -123,6 +158,12 @@ TEST_F(CertsTest, WrongUsageNamesWhatIsWrong) {
       {{"init"}, "needs the authority's folder"},
       {{"init", dir_}, "--server HOST[,HOST..]"},
       {{"init", dir_, "--server=h:9480"}, "host 'h:9480'"},
+      {{"init", dir_, "--server=h", "--clients=a,,b"}, "--clients: name ''"},
+      {{"init", dir_, "--server=h", "--operators=a b"}, "--operators: name 'a b'"},
+      {{"init", dir_, "--server=h", "--clients=a,b,a"}, "'a' would have two certificates"},
+      {{"init", dir_, "--server=h", "--clients=a", "--operators=a"}, "'a' would have two certificates"},
+      {{"init", dir_, "--server=h", "--clients=server"}, "'server' would have two certificates"},
+      {{"client", dir_, "--name=a", "--clients=b"}, "takes neither --clients nor --operators"},
       {{"client", dir_}, "--name NAME"},
       {{"client", dir_, "--name=../x"}, "name '../x'"},
       {{"client", dir_, "--name", "a b"}, "name 'a b'"},
@@ -141,7 +182,7 @@ TEST_F(CertsTest, WrongUsageNamesWhatIsWrong) {
   EXPECT_EQ(Run({"client", dir_, "--name=a"}), CliExit::kNotFound);
   EXPECT_THAT(err_, HasSubstr("thinwire certs init"));
   EXPECT_EQ(Run({"--help"}), CliExit::kOk);
-  EXPECT_THAT(out_, AllOf(HasSubstr("revoke DIR"), HasSubstr("Exit codes")));
+  EXPECT_THAT(out_, AllOf(HasSubstr("revoke DIR"), HasSubstr("--clients NAME"), HasSubstr("Exit codes")));
 }
 
 }  // namespace
