@@ -137,7 +137,9 @@ Shows, steers and exports what a Thinwire server does.
   start              lets a run begin that waits for it (run.wait_for_start in the server's configuration)
   stop               ends the run as STOPPED and exports the newest version; the open round is lost
   export --out FILE  the model as a safetensors file
-  inspect FILE       what a payload file holds: codec and bits of each tensor
+  inspect FILE       what a payload file holds: codec and bits of each tensor. Bits are for each value that it
+                     carries: of top-k and changes an entry, its position included, of a sketch a cell, in a
+                     subspace a coordinate; of an update under a budget, a value of the update
   certs ...          makes and revokes certificates; thinwire certs --help
   version            the version of this program
 

@@ -11,7 +11,13 @@
 
 namespace thinwire {
 
-// One tensor's segments together. The file names tensors only by their index in the ModelSpec.
+// One tensor's segments together. The file names tensors only by their index in the ModelSpec that it is of: of what a
+// plan derives from the model, where not all of an update travels.
+//
+// A value is a number that the payload carries: of a sparse tensor (top-k, changes) an entry, whose bits are those of
+// its position too; of a sketch a cell; in a subspace a coordinate. Only a codec of whole updates says, and is reckoned
+// by, how many values the update has. What another update comes to for each of the model's parameters, a payload cannot
+// tell.
 struct TensorReport {
   uint32_t tensor = 0;
   uint32_t blocks = 0;
