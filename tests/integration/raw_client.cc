@@ -134,6 +134,27 @@ absl::StatusOr<v1::UploadStatusResponse> RawClient::AwaitVerdict(const std::stri
   return absl::DeadlineExceededError("no verdict on the update");
 }
 
+absl::Status RawClient::ReportEvaluation(const std::string& assignment) {
+  v1::ReportEvaluationRequest request;
+  request.set_client_id(id_);
+  request.set_assignment_id(assignment);
+  request.set_accuracy(0.5);
+  return Call(stub_.get(), &v1::Federation::Stub::ReportEvaluation, request, v1::ReportEvaluationResponse()).status();
+}
+
+absl::Status RawClient::ReportFailure(const std::string& assignment) {
+  v1::ReportFailureRequest request;
+  request.set_client_id(id_);
+  request.set_assignment_id(assignment);
+  return Call(stub_.get(), &v1::Federation::Stub::ReportFailure, request, v1::ReportFailureResponse()).status();
+}
+
+absl::Status RawClient::Leave() {
+  v1::LeaveRequest request;
+  request.set_client_id(id_);
+  return Call(stub_.get(), &v1::Federation::Stub::Leave, request, v1::LeaveResponse()).status();
+}
+
 absl::Status RawClient::Heartbeat() {
   v1::HeartbeatRequest request;
   request.set_client_id(id_);

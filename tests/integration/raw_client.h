@@ -38,7 +38,10 @@ class RawClient {
   absl::StatusOr<v1::UploadStatusResponse> UploadStatus(const std::string& assignment, const Digest& payload);
   // Asks until the state of the update is final (folded, discarded or failed).
   absl::StatusOr<v1::UploadStatusResponse> AwaitVerdict(const std::string& assignment, const Digest& payload);
+  absl::Status ReportEvaluation(const std::string& assignment);
+  absl::Status ReportFailure(const std::string& assignment);
   absl::Status Heartbeat();
+  absl::Status Leave();
 
   v1::UploadHeader HeaderFor(const v1::Assignment& assignment, const PayloadRef& payload) const;
   const std::string& id() const { return id_; }

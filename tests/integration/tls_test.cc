@@ -1,5 +1,6 @@
 // Mutual TLS between real processes: who gets in, who does not, and what changes without a restart.
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -31,8 +32,9 @@ class TlsTest : public FederationTest {
     cluster_.UseTls(authority_.SecuritySection(), authority_.Operator("watcher"));
     ASSERT_THAT(cluster_.StartServer(Config(rounds, clients, kFp32)), IsOk());
   }
-  static std::vector<std::string> Flags(const TlsFiles& files) {
-    return {"--task=echo",        "--echo-parameters=1000", "--ca=" + files.ca, "--cert=" + files.certificate,
+  static std::vector<std::string> Flags(const TlsFiles& files, int parameters = 1000) {
+    return {"--task=echo",        absl::StrCat("--echo-parameters=", parameters),
+            "--ca=" + files.ca,   "--cert=" + files.certificate,
             "--key=" + files.key, "--max-failures=2"};
   }
   Credentials Good(const TlsFiles& files, PeerRole role = PeerRole::kClient) {
@@ -85,9 +87,7 @@ TEST_F(TlsTest, AFederationWithMutualTlsCompletesItsRounds) {
 TEST_F(TlsTest, AnUploadGoesOnWhereItBroke) {
   StartServer(1, 1);
   cluster_.proxy().SetRate(WireDirection::kUp, 16 << 20);
-  std::vector<std::string> flags = Flags(authority_.Client("site-a"));
-  flags.insert(flags.end(), {"--echo-parameters=2000000", "--max-failures=0"});
-  ASSERT_THAT(cluster_.StartClient("site-a", flags), IsOk());
+  ASSERT_THAT(cluster_.StartClient("site-a", Flags(authority_.Client("site-a"), 2'000'000)), IsOk());
   // 8 MB of initial weights, then the update's 8 MB, cut twice.
   for (const uint64_t passed : {12'000'000, 15'000'000}) {
     ASSERT_TRUE(cluster_.proxy().WaitUntilCarried(WireDirection::kUp, passed, absl::Seconds(60))) << cluster_.Logs();
@@ -154,6 +154,14 @@ TEST_F(TlsTest, EachPortTakesItsRoleAndEachClientSpeaksForItself) {
   v1::Assignment assignment;
   assignment.set_assignment_id("r1-c1");
   EXPECT_THAT(thief.Upload(thief.HeaderFor(assignment, payload.ref), payload.bytes).status(), refused);
+  EXPECT_THAT(thief.ReportEvaluation("r1-c1"), refused);
+  EXPECT_THAT(thief.ReportFailure("r1-c1"), refused);
+  EXPECT_THAT(thief.Leave(), refused);
+  const auto* const service =
+      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(v1::Federation::service_full_name());
+  EXPECT_EQ(service->method_count(), 9) << "a call that is not tried above";
+  RawClient owner(cluster_.federation_address(), "site-a", a);
+  EXPECT_THAT(owner.Heartbeat(), IsOk());  // it has not left
 }
 
 TEST_F(TlsTest, ARevokedClientIsRefusedWithItsNextCallWithoutARestart) {
