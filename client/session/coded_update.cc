@@ -75,8 +75,9 @@ absl::StatusOr<CodedUpdate> EncodeCodedUpdate(const ExchangePlan& plan, const Mo
   const UpdatePlan update_plan = plan.update->AtRound(request.round);
   CodedUpdate coded;
   TW_ASSIGN_OR_RETURN(coded.unsent, AllOf(update));
-  TW_ASSIGN_OR_RETURN(const std::string bytes, CodeUpdate(update_plan, layout, coded.unsent, room.value_or(0),
-                                                          DeriveKey({request.seed, KeyWord("coded update")})));
+  const auto code = plan.error_decay > 0 ? CodeContractiveUpdate : CodeUpdate;
+  TW_ASSIGN_OR_RETURN(const std::string bytes, code(update_plan, layout, coded.unsent, room.value_or(0),
+                                                    DeriveKey({request.seed, KeyWord("coded update")})));
   EncodeOptions options{Representation::kDelta, plan.uplink, request.base_id};
   options.update = &bytes;
   TW_ASSIGN_OR_RETURN(coded.payload, EncodePayload(spec, options, buffers, path));

@@ -89,8 +89,8 @@ struct UpdatePlan {
   // Whether clients may have different budgets in one round.
   bool measures_links() const { return link.has_value() && link->measured; }
   // Not if it overshoots, be it on purpose (M > 0) or to have no bias: an update can then be further from what it
-  // decodes to than from zero, and errors would grow. Of the others top-k with uniform levels may, if they are few for
-  // the range of what is kept.
+  // decodes to than from zero, and errors would grow. Where one of the others does, zeros are sent
+  // (CodeContractiveUpdate).
   bool suits_error_feedback() const;
   // INVALID_ARGUMENT naming the field, the value and the limit.
   absl::Status Validate() const;

@@ -88,6 +88,13 @@ absl::StatusOr<std::string> CodeQuantized(const UpdatePlan& plan, const UpdateLa
   return QuantizeUpdate(spec, Parts(layout, absl::MakeConstSpan(zeros)), options);
 }
 
+absl::StatusOr<std::string> CodeZeros(const UpdatePlan& plan, const UpdateLayout& layout, uint64_t most_bytes,
+                                      uint64_t seed) {
+  if (plan.codec() == CodecId::kRdu) return std::string();
+  const std::vector<float> zeros(layout.size());
+  return CodeQuantized(plan, layout, zeros, most_bytes, seed);
+}
+
 absl::Status DecodeRdu(absl::string_view bytes, const UpdateLayout& layout, UpdateVisitor visit) {
   TW_ASSIGN_OR_RETURN(UpdateDecoder decoder, UpdateDecoder::Create(bytes));
   std::vector<float> values;
@@ -125,6 +132,23 @@ absl::StatusOr<std::string> CodeUpdate(const UpdatePlan& plan, const UpdateLayou
   TW_RETURN_IF_ERROR(CheckValues(layout, values));
   return plan.codec() == CodecId::kRdu ? CodeRdu(plan, layout, values, most_bytes)
                                        : CodeQuantized(plan, layout, values, most_bytes, seed);
+}
+
+absl::StatusOr<std::string> CodeContractiveUpdate(const UpdatePlan& plan, const UpdateLayout& layout,
+                                                  absl::Span<const float> values, uint64_t most_bytes, uint64_t seed) {
+  TW_ASSIGN_OR_RETURN(std::string bytes, CodeUpdate(plan, layout, values, most_bytes, seed));
+  double error = 0, all = 0;
+  const auto add = [&](const UpdateLayout::Tensor& tensor, absl::Span<float> decoded) {
+    for (uint64_t i = 0; i < tensor.count; ++i) {
+      const double value = values[tensor.first + i], missed = value - decoded[i];
+      error += missed * missed;
+      all += value * value;
+    }
+    return absl::OkStatus();
+  };
+  TW_RETURN_IF_ERROR(DecodeUpdateString(plan.codec(), bytes, layout, add));
+  if (error <= all) return bytes;
+  return CodeZeros(plan, layout, most_bytes, seed);
 }
 
 uint64_t LeastUpdateBytes(const UpdatePlan& plan, const UpdateLayout& layout) {

@@ -48,6 +48,12 @@ class UpdateLayout {
 absl::StatusOr<std::string> CodeUpdate(const UpdatePlan& plan, const UpdateLayout& layout,
                                        absl::Span<const float> values, uint64_t most_bytes, uint64_t seed);
 
+// The same for error feedback, which needs a contractive codec: if what CodeUpdate's string decodes to were further
+// from the values than zeros are (uniform levels can be too few for the range of what is kept), the update of zeros.
+// The sum of squared errors is then never above that of the squared values. Decodes once more.
+absl::StatusOr<std::string> CodeContractiveUpdate(const UpdatePlan& plan, const UpdateLayout& layout,
+                                                  absl::Span<const float> values, uint64_t most_bytes, uint64_t seed);
+
 // Bytes of the shortest string that CodeUpdate makes for some values of the layout.
 uint64_t LeastUpdateBytes(const UpdatePlan& plan, const UpdateLayout& layout);
 

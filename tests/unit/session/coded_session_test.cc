@@ -254,6 +254,24 @@ TEST_F(CodedSessionTest, ALostAcknowledgementNeitherLosesNorDoublesTheError) {
   EXPECT_NE(first, second);
 }
 
+// One level for many small values and a large one is further from them than zero is.
+TEST_F(CodedSessionTest, WithErrorFeedbackWhatOvershootsIsSentAsZerosAndKeptWhole) {
+  trainer.step_of = [](size_t i) { return i == 7 ? 1000.0f : 1.0f; };
+  Use("topk-uniform:bits=2,r=1", 0);
+  Offer({"a1"});
+  ASSERT_EQ(RunSession().delivered, 1u);
+  EXPECT_GT(api.upload_headers["a1"].coding.distortion.value(), 1);
+  Use("topk-uniform:bits=2,r=1", 1);
+  api.join.run_name = "with feedback";
+  OpenState();
+  Offer({"b1"});
+  ASSERT_EQ(RunSession().delivered, 1u);
+  EXPECT_THAT(Sent("b1"), Each(0.0f));
+  const CodingReport& report = api.upload_headers["b1"].coding;
+  EXPECT_EQ(report.distortion, 1);
+  EXPECT_NEAR(report.unsent_norm.value(), std::sqrt(2e6 + static_cast<double>(size()) - 2), 1e-3);  // in two tensors
+}
+
 TEST_F(CodedSessionTest, ABudgetThatHoldsNothingFailsTheAssignmentWithTheSmallestThatWorks) {
   Use("sign:bits=0.5", 0);
   Offer({"a1"});
