@@ -1,13 +1,16 @@
 // Updates that are coded whole in the sums: tensor by tensor, weighted; a bad string costs the update only.
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "common/base/bytes.h"
 #include "common/base/file.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
+#include "common/base/worker_pool.h"
 #include "common/codec/buffer_frame.h"
 #include "common/codec/codec.h"
 #include "common/codec/exchange_plan.h"
@@ -69,7 +72,7 @@ class CodedFoldTest : public testing::Test {
     ModelStateSource source(buffers_);
     EncodeOptions options{Representation::kDelta, CodecSpec::Update(codec), base_ref_.id};
     options.update = &bytes;
-    const std::string path = folder_.Path("update");
+    const std::string path = folder_.Path(absl::StrCat("update", uploads_.fetch_add(1)));
     TW_ASSIGN_OR_RETURN(const PayloadRef ref, EncodePayload(update_, options, source, path));
     FoldRequest request{path, ref, &*base_, base_ref_.id, weight, max_norm};
     request.clip_norm = clip_norm;
@@ -128,6 +131,7 @@ class CodedFoldTest : public testing::Test {
   }
 
   TemporaryDirectory folder_;
+  std::atomic<int> uploads_ = 0;
   const ModelSpec model_;
   const UpdateLayout layout_;
   const ModelSpec update_;
@@ -159,6 +163,32 @@ TEST_F(CodedFoldTest, UpdatesOfEveryCodecAreMeansOfWhatTheyDecodeTo) {
     ASSERT_THAT(sums_->ReadFloats(1, 0, absl::MakeSpan(buffer)), IsOk());
     EXPECT_FLOAT_EQ(buffer[0], 1);
     EXPECT_FLOAT_EQ(buffer[1], 0);
+  }
+}
+
+// As the server does it: each update a task of its pool, in whatever order they end.
+TEST_F(CodedFoldTest, UpdatesFoldedAtATimeAddUpToTheSameBits) {
+  std::vector<std::pair<CodecId, std::string>> updates;
+  for (const char* text : {"rdu:bits=1", "rdu:bits=1,m=2", "rdu:bits=1,fast", "m22:bits=1,r=3", "eden:bits=1"}) {
+    const UpdatePlan plan = *UpdatePlan::Parse(text);
+    for (const uint64_t seed : {1, 2}) {
+      updates.emplace_back(plan.codec(), *CodeUpdate(plan, layout_, Values(seed), 9'000, seed));
+    }
+  }
+  std::vector<std::vector<float>> means;
+  for (const int threads : {1, 4}) {
+    Clear();
+    {
+      WorkerPool pool(threads, updates.size());
+      for (size_t i = 0; i < updates.size(); ++i) {
+        ASSERT_TRUE(pool.TryRun(
+            [this, i, &update = updates[i]] { EXPECT_THAT(Fold(update.first, update.second, 1 + i), IsOk()); }));
+      }
+    }
+    means.push_back(Means());
+  }
+  for (size_t i = 0; i < means[0].size(); ++i) {
+    ASSERT_EQ(FloatBits(means[0][i]), FloatBits(means[1][i])) << "value " << i;
   }
 }
 
