@@ -70,6 +70,7 @@ TEST(WireFormatDocTest, EveryHexExampleIsTheGoldenFileThatItNames) {
                         "tests/golden/frames/int64.txt", "tests/golden/frames/blocks_s1e3m7.txt",
                         "tests/golden/frames/blocks_exact.txt", "tests/golden/frames/blocks_correction.txt",
                         "tests/golden/sparse/entries_fp32.txt", "tests/golden/updates/rdu.txt",
+                        "tests/golden/updates/rdu_fast.txt", "tests/golden/updates/rdu_companded.txt",
                         "tests/golden/updates/quantized.txt", "tests/golden/updates/with_buffers.txt"));
 }
 
