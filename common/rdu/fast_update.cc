@@ -163,14 +163,21 @@ class FastEncoder {
     return true;
   }
 
-  // The stream at the step found, without the last entries if they are too many.
+  // The stream at the step found, or where its tables alone are too long at the next one, which fits as a whole.
   FastResult Finish() {
-    Quantise(step_, &entries_);
+    FastResult result = FinishAt(step_);
+    if (result.bytes.empty() && step_ < kCoarsestStep) result = FinishAt(static_cast<StepCode>(step_ + 1));
+    return result;
+  }
+
+  // Without the last entries if they are too many; nothing if not even tables fit.
+  FastResult FinishAt(StepCode step) {
+    Quantise(step, &entries_);
     const SparseTables tables(entries_);
     FastResult result;
     result.trials = trials_;
     result.finest = finest_;
-    result.step = step_;
+    result.step = step;
     const uint64_t fixed = 4096 * 8 * tables.FixedSize();
     if (entries_.empty() || fixed > Units()) return result;
     uint64_t used = fixed;
@@ -178,7 +185,7 @@ class FastEncoder {
     while (count < entries_.size() && (used += tables.CostOf(entries_[count])) <= Units()) ++count;
     do {
       result.bytes.clear();
-      AppendUpdateHeader(kFastVersion, step_, &result.bytes);
+      AppendUpdateHeader(kFastVersion, step, &result.bytes);
       AppendSparseStream(tables, absl::MakeConstSpan(entries_).subspan(0, count), &result.bytes);
       if (count == 0) result.bytes.clear();
       if (result.bytes.size() > budget_) count -= count / 1000 + 1;

@@ -54,8 +54,9 @@ struct UpdateReport {
 
 // The best update of at most `budget_bits`, in bytes: budget_bits / 8, rounded down, is never passed, and missed by no
 // more than 0.5 % or 32 bytes unless report.finest. An update of no bytes stands for zeros, and is what a budget below
-// the smallest stream (4 bytes, 6 with M > 0) or tensors of zeros give (fast: a budget below its tables, about 100
-// bytes). The update is coded at most kMaxTrials times.
+// the smallest stream (4 bytes, 6 with M > 0) or tensors of zeros give. Fast needs some 30 to 120 bytes for its tables,
+// more beyond 16,000 values: a budget below that it misses by more, or sends nothing. kBest codes the update at most
+// kMaxTrials times.
 //
 // INVALID_ARGUMENT, naming tensor and value, for NaN and infinities, dimensions that do not match their values, more
 // than kMaxUpdateTensors or kMaxUpdateValues, or an exponent that is out of range or not of the profile. `report` may

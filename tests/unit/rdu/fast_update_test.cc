@@ -3,7 +3,7 @@
 
 #include "common/rdu/sparse_stream.h"
 #include "gtest/gtest.h"
-#include "tests/unit/rdu/update_fixture.h"
+#include "tests/unit/rdu/random_update.h"
 
 namespace thinwire {
 namespace {
@@ -95,6 +95,16 @@ TEST(FastUpdate, LargeValuesGoFirst) {
   const auto decoded = Decode(Encode(update, 50000 / 5), update.shapes);
   ASSERT_TRUE(decoded.ok());
   EXPECT_LT(RelativeError(update, *decoded), 0.05);
+}
+
+// The step that just fills this budget has tables that it does not hold; the next coarser one's stream fits.
+TEST(FastUpdate, WhereTablesAreTooLongACoarserStepIsTaken) {
+  RandomStream random(884);
+  const TestUpdate update = RandomUpdate(&random);
+  const std::string bytes = Encode(update, 8 * 123);
+  EXPECT_FALSE(bytes.empty());
+  EXPECT_LE(bytes.size(), 123u);
+  EXPECT_LT(RelativeError(update, *Decode(bytes, update.shapes)), 1);
 }
 
 TEST(FastUpdate, ZerosAndBudgetsBelowItsTablesAreEmptyAndWhatIsNotFiniteIsRefused) {
