@@ -39,7 +39,8 @@ enum class UpdateProfile { kBest, kFast };
 struct UpdateOptions {
   UpdateProfile profile = UpdateProfile::kBest;
   // M of the distortion |x|^M (x - y)^2 that bits are to lower, 0 to 16, in eighths: the larger, the more of the bits
-  // goes to large values (companding.h). kBest only.
+  // goes to large values (companding.h). Between 0 and 2 the update is also coded as with 0, and the better one by that
+  // distortion is kept, which takes twice the time. kBest only.
   double weight_exponent = 0;
 };
 

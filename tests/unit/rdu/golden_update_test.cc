@@ -39,9 +39,13 @@ std::string Today() {
     absl::StrAppend(&text, Line(absl::StrCat("network, ", bits, " bits"), network,
                                 *EncodeUpdate(network.Tensors(), bits, nullptr)));
   }
-  for (const double exponent : {1.0, 4.0}) {
+  for (const double exponent : {1.0, 2.0, 4.0}) {
     absl::StrAppend(&text, Line(absl::StrCat("network, M = ", exponent, ", 5000 bits"), network,
                                 *EncodeUpdate(network.Tensors(), 5000, nullptr, {UpdateProfile::kBest, exponent})));
+  }
+  for (const uint64_t bits : {5000u, 50000u}) {
+    absl::StrAppend(&text, Line(absl::StrCat("network, fast, ", bits, " bits"), network,
+                                *EncodeUpdate(network.Tensors(), bits, nullptr, {UpdateProfile::kFast})));
   }
   TestUpdate vector;
   vector.Add({9}, {0, 1, -1, 2.5f, -7, 100, 1e-3f, -300, 4});

@@ -158,5 +158,22 @@ TEST(UpdateCodec, CodingOrderPutsTheLargestLast) {
   EXPECT_EQ(CodingOrder({5, 9, 5, 1}), (std::vector<size_t>{3, 0, 2, 1}));
 }
 
+TEST(UpdateCodec, ASmallExponentNeverCostsItsOwnError) {
+  int plain = 0, bent = 0;
+  for (const double exponent : {0.5, 1.0, 1.5}) {
+    for (const uint64_t bits : {500, 2000, 10'000, 40'000}) {
+      const TestUpdate update = NetworkUpdate(bits);
+      const std::string zero = *EncodeUpdate(update.Tensors(), bits, nullptr);
+      const std::string some = *EncodeUpdate(update.Tensors(), bits, nullptr, {UpdateProfile::kBest, exponent});
+      EXPECT_LE(WeightedError(update, some, exponent), WeightedError(update, zero, exponent) * (1 + 1e-12))
+          << "M = " << exponent << ", " << bits << " bits";
+      EXPECT_LE(some.size(), bits / 8);
+      ++(some == zero ? plain : bent);
+    }
+  }
+  EXPECT_GT(plain, 0);
+  EXPECT_GT(bent, 0);
+}
+
 }  // namespace
 }  // namespace thinwire
