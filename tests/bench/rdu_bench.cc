@@ -21,17 +21,21 @@
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "common/rdu/update_codec.h"
+#include "tests/unit/rdu/page_decoder.h"
 
 namespace thinwire {
 namespace {
 
 constexpr const char* kHelp =
     R"(rdu_bench FOLDER [--errors=0.5,0.2,0.1,0.05] [--budgets=0.005,0.05,0.5] [--only=NAME] [--profile=fast]
+     [--ideal]
 rdu_bench [--fast-values=16777216]
 
 FOLDER holds updates as flat .npy files of float32 and a meta.json whose "shapes" cut them into tensors.
 Prints, as markdown: bits per parameter at each relative squared error |x - y|^2 / |x|^2 (the step is searched); then what
 each budget in bits per parameter comes to, with speeds in million values per second of user CPU time, one thread.
+--ideal: each budget's bytes also against the ideal code length of the model's probabilities, by the plain decoder of the
+tests, which takes some seconds for each.
 The second form needs no folder: the fast profile on so many heavy-tailed random numbers, 1 % of which are sent,
 beside memcpy.
 )";
@@ -182,6 +186,21 @@ absl::Status BudgetTable(const std::vector<Update>& updates, const std::vector<d
   return absl::OkStatus();
 }
 
+absl::Status IdealTable(const std::vector<Update>& updates, const std::vector<double>& budgets) {
+  std::cout << "\n| update | budget | bytes | ideal code length, bytes | over it |\n|---|---|---|---|---|\n";
+  for (const Update& update : updates) {
+    for (const double budget : budgets) {
+      const auto bits = static_cast<uint64_t>(budget * static_cast<double>(update.values.size()));
+      TW_ASSIGN_OR_RETURN(const std::string bytes, EncodeUpdate(update.Tensors(), bits, nullptr));
+      const double ideal = DecodeByThePage(bytes, update.shapes).ideal_bits / 8;
+      std::cout << absl::StrFormat("| %s | %g | %d | %.0f | %.3f %% |\n", update.name, budget, bytes.size(), ideal,
+                                   100 * (static_cast<double>(bytes.size()) / ideal - 1))
+                << std::flush;
+    }
+  }
+  return absl::OkStatus();
+}
+
 // CPU time, system's included: pages that are touched first count on either side.
 double CpuSeconds() {
   timespec now;
@@ -237,6 +256,7 @@ std::vector<double> Numbers(const std::string& text) {
 
 absl::Status Run(int argc, char** argv) {
   std::string folder, only;
+  bool ideal = false;
   UpdateProfile profile = UpdateProfile::kBest;
   std::vector<double> errors = {0.5, 0.2, 0.1, 0.05}, budgets = {0.005, 0.05, 0.5};
   for (int i = 1; i < argc; ++i) {
@@ -248,6 +268,8 @@ absl::Status Run(int argc, char** argv) {
       budgets = Numbers(value);
     } else if (argument.rfind("--fast-values=", 0) == 0) {
       return FastTable(std::strtoull(value.c_str(), nullptr, 10));
+    } else if (argument == "--ideal") {
+      ideal = true;
     } else if (argument == "--profile=fast") {
       profile = UpdateProfile::kFast;
     } else if (argument.rfind("--only=", 0) == 0) {
@@ -263,6 +285,7 @@ absl::Status Run(int argc, char** argv) {
   if (folder.empty()) return absl::InvalidArgumentError("these options are for a FOLDER; --help says more");
   TW_ASSIGN_OR_RETURN(const std::vector<Update> updates, ReadFolder(folder, only));
   if (!errors.empty()) TW_RETURN_IF_ERROR(ErrorTable(updates, errors));
+  if (ideal) return IdealTable(updates, budgets);
   return BudgetTable(updates, budgets, profile);
 }
 

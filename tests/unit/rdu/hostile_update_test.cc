@@ -1,7 +1,16 @@
 // Bytes that nobody encoded: they decode to finite numbers or are refused by name, in the time that their values take.
-#include <cmath>
+#include <malloc.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+
+#include "common/rdu/plane_coder.h"
+#include "common/rdu/tensor_coder.h"
+#include "common/rdu/update_stream.h"
 #include "gtest/gtest.h"
+#include "tests/unit/rdu/page_decoder.h"
 #include "tests/unit/rdu/update_fixture.h"
 
 namespace thinwire {
@@ -86,15 +95,97 @@ TEST(HostileUpdate, BytesAfterTheLastValueAreRefused) {
   EXPECT_EQ(decoded.status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(HostileUpdate, AFewBytesForManyValuesCostOnlyTheirTime) {
-  const std::vector<Shape> shapes = {{4096, 512}};
-  for (const char fill : {'\x00', '\x01', '\x7f', '\xff'}) {
-    const auto decoded = Decode(std::string("\x01\x01\x40", 3) + std::string(30, fill), shapes);
-    if (decoded.ok()) {
-      EXPECT_EQ((*decoded)[0].size(), size_t{4096 * 512});
+// Bytes that operator new has given out and that were not given back.
+size_t live = 0, peak = 0;
+
+// 30 bytes for many values: what they cost is bounded by the values, not by what the bytes say.
+TEST(HostileUpdate, AFewBytesForManyValuesCostNoMoreThanAnHonestUpdate) {
+  constexpr size_t kRows = 1024, kColumns = 128;
+  const std::vector<Shape> shapes = {{kRows, kColumns}};
+  TestUpdate honest;
+  honest.Add(shapes[0], LowRankValues(3, kRows, kColumns, 8, 0.1f));
+  const PageDecoding work = DecodeByThePage(*EncodeUpdate(honest.Tensors(), 2 * kRows * kColumns, nullptr), shapes);
+  RandomStream random(4);
+  std::vector<float> out(kRows * kColumns);
+  uint64_t most_products = 0;
+  for (int i = 0; i < 16; ++i) {
+    std::string bytes("\x01\x01\x40", 3);
+    for (int j = 0; j < 30; ++j) {
+      bytes.push_back(static_cast<char>(i == 0                                            ? 0xff
+                                        : random.Below(8) <= static_cast<uint64_t>(i % 8) ? 0
+                                                                                          : random.Below(256)));
     }
+    const size_t before = peak = live;
+    {
+      UpdateDecoder decoder = *UpdateDecoder::Create(bytes);
+      ASSERT_TRUE(decoder.Next(shapes[0], absl::MakeSpan(out)).ok());
+    }
+    // 300 KB of tables, factors of at most twice the tensor, 32 bytes a column and some rows.
+    EXPECT_LE(peak - before, 400'000 + 2 * sizeof(float) * out.size() + 64 * kColumns) << i;
+    EXPECT_EQ(live, before);
+    const PageDecoding cost = DecodeByThePage(bytes, shapes);
+    EXPECT_EQ(cost.values[0], out) << i;
+    EXPECT_LE(cost.decisions, work.decisions) << i;
+    EXPECT_LE(cost.products, 63 * out.size()) << i;
+    most_products = std::max(most_products, cost.products);
   }
+  EXPECT_GT(most_products, 0u);  // some of them do claim a rank
+}
+
+void EncodePlane(PlaneKind kind, size_t rows, size_t columns, UpdateModel* model, RangeEncoder* coder) {
+  PlaneEncoder plane(kind, columns, &model->coefficients, coder);
+  std::vector<double> row(columns, 3);
+  std::vector<int32_t> coefficients(columns);
+  for (size_t i = 0; i < rows; ++i) plane.EncodeRow(row.data(), kSlope, coefficients.data());
+}
+
+// A matrix of 6 x 40 that says it has that rank, followed by factors of three components and a rest.
+std::string WithRank(size_t rank) {
+  std::string bytes;
+  AppendUpdateHeader(kBestVersion, StepCodeOf(0.5), &bytes);
+  const auto model = std::make_unique<UpdateModel>();
+  RangeEncoder coder(&bytes);
+  EncodeBits bits{&coder};
+  model->CodeAny(bits, true);
+  for (size_t i = 6, node = 1; i-- > 0;) {
+    const bool bit = (rank >> i & 1) != 0;
+    coder.Encode(bit, model->rank_bits[node].p());
+    node = 2 * node + (bit ? 1 : 0);
+  }
+  coder.EncodeRaw(64, 8);  // the exponent 0
+  for (int k = 1; k < 3; ++k) {
+    coder.Encode(false, model->drop_bits[0].p());
+    model->drop_bits[0].Update(false, 60);
+  }
+  EncodePlane(PlaneKind::kShortFactor, 3, 6, model.get(), &coder);
+  EncodePlane(PlaneKind::kLongFactor, 3, 40, model.get(), &coder);
+  EncodePlane(PlaneKind::kMatrix, 6, 40, model.get(), &coder);
+  coder.Finish(coder.mark());
+  return bytes;
+}
+
+// A rank is six bits, what a tensor can have may be less: a reader takes that, and the stream goes on.
+TEST(HostileUpdate, ARankAboveWhatTheTensorHasIsTakenAsThat) {
+  const std::vector<Shape> shapes = {{6, 40}};
+  const auto lawful = Decode(WithRank(3), shapes), hostile = Decode(WithRank(63), shapes);
+  ASSERT_TRUE(lawful.ok()) << lawful.status();
+  ASSERT_TRUE(hostile.ok()) << hostile.status();
+  EXPECT_EQ(*lawful, *hostile);
+  EXPECT_NEAR((*lawful)[0][239], 0.5 * (3 * 9 + 3), 0.5);
 }
 
 }  // namespace
 }  // namespace thinwire
+
+__attribute__((noinline)) void* operator new(size_t size) {
+  void* const memory = std::malloc(size);
+  if (memory == nullptr) std::abort();
+  thinwire::live += malloc_usable_size(memory);
+  thinwire::peak = std::max(thinwire::peak, thinwire::live);
+  return memory;
+}
+__attribute__((noinline)) void operator delete(void* memory) noexcept {
+  thinwire::live -= memory == nullptr ? 0 : malloc_usable_size(memory);
+  std::free(memory);
+}
+__attribute__((noinline)) void operator delete(void* memory, size_t) noexcept { operator delete(memory); }
