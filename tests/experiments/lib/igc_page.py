@@ -9,7 +9,7 @@ PLOT = '''set xlabel "payload up and down, MB"
 set ylabel "accuracy"
 set logscale x
 set grid
-set key below maxcols 2
+set key below Left reverse samplen 2 maxcols 2 font ',9'
 plot %s
 '''
 
