@@ -121,11 +121,12 @@ absl::StatusOr<UpdateStatus> MemoryFederationApi::Upload(const UploadRequest& re
 absl::Status MemoryFederationApi::TellDriver(const std::string& assignment) {
   TW_RETURN_IF_ERROR(turn_.put_away());
   RunDriver* const driver = &server_->driver();
-  awaits_next_ = driver->TryRun([driver, assignment, await_next = turn_.await_next] {
+  const absl::Status taken = driver->TryRun([driver, assignment, await_next = turn_.await_next] {
     driver->Apply(UpdateReceived{assignment});
     await_next();
   });
-  return awaits_next_ ? absl::OkStatus() : absl::UnavailableError("the server is leaving");
+  awaits_next_ = taken.ok();
+  return taken;
 }
 
 absl::StatusOr<UpdateStatus> MemoryFederationApi::UploadStatus(const std::string& assignment_id,

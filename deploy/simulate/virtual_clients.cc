@@ -69,10 +69,9 @@ absl::Status VirtualClients::Start() {
   if (SendsChanges(joined_.plan)) models_.emplace(JoinPath(options_.directory, "models"), everybody);
   TW_RETURN_IF_ERROR(DrawInitial());
   for (Worker& worker : workers_) worker.thread = std::thread([this, &worker] { Loop(&worker); });
-  const bool taken = server_->driver().TryRun([this, everybody] {
+  return server_->driver().TryRun([this, everybody] {
     for (ClientIndex client = 0; client < everybody; ++client) WaitOnDriver(client);
   });
-  return taken ? absl::OkStatus() : absl::UnavailableError("the server is leaving");
 }
 
 absl::Status VirtualClients::DrawInitial() {

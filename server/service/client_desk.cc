@@ -25,11 +25,17 @@ absl::Status NotJoined() { return absl::FailedPreconditionError("not joined: cal
 
 template <typename T>
 void ClientDesk::Decide(std::function<absl::StatusOr<T>()> decide, Reply<T> reply) {
-  const bool taken = driver_->TryRun([this, decide = std::move(decide), reply] {
+  const absl::Status taken = driver_->TryRun([this, decide = std::move(decide), reply] {
     const absl::Status admission = driver_->admission();
     reply(admission.ok() ? decide() : admission);
   });
-  if (!taken) reply(absl::UnavailableError("the server is leaving or overloaded: back off and come back"));
+  if (!taken.ok()) reply(NotTaken(taken));
+}
+
+absl::Status ClientDesk::NotTaken(const absl::Status& status) {
+  // In metrics only: the status is the driver's, which has no time.
+  if (absl::IsResourceExhausted(status)) parts_.metrics->CountRefusal("driver busy");
+  return status;
 }
 
 void ClientDesk::Join(const v1::JoinRequest& request, Reply<v1::JoinResponse> reply) {
@@ -53,7 +59,7 @@ void ClientDesk::AdmitUpload(const v1::UploadHeader& header, UploadStream* strea
 }
 
 void ClientDesk::Expel(const std::string& client, const absl::Status& status) {
-  // If it is not taken, the server is leaving, and the client's place with it.
+  // If it is not taken, the client's place goes when the server leaves or the lease ends.
   (void)driver_->TryRun(
       [this, client, status] { driver_->Forget(client, absl::StrCat("certificate: ", status.message()), status); });
 }
@@ -71,7 +77,7 @@ absl::StatusOr<v1::HeartbeatResponse> ClientDesk::Heartbeat(const v1::HeartbeatR
 void ClientDesk::Await(HeldCall call) {
   // Shared, because a task that is not taken must be answered too.
   auto shared = std::make_shared<HeldCall>(std::move(call));
-  const bool taken = driver_->TryRun([this, shared] {
+  const absl::Status taken = driver_->TryRun([this, shared] {
     absl::Status status = driver_->admission();
     if (status.ok()) status = CheckJoined(shared->client);
     if (!status.ok()) return shared->answer(status);
@@ -79,11 +85,11 @@ void ClientDesk::Await(HeldCall call) {
                                [&shared](ClientLink* link) { link->bits_per_second = shared->uplink_bits_per_second; });
     driver_->Hold(std::move(*shared));
   });
-  if (!taken) shared->answer(absl::UnavailableError("the server is leaving or overloaded: back off and come back"));
+  if (!taken.ok()) shared->answer(NotTaken(taken));
 }
 
 void ClientDesk::CancelAwait(const std::string& client, uint64_t call) {
-  // If it is not taken, the call is not held or about to be answered.
+  // If it is not taken, the call is not held, or is answered when its time is up.
   (void)driver_->TryRun([this, client, call] { driver_->CancelHeld(client, call); });
 }
 

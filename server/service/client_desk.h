@@ -54,6 +54,8 @@ class ClientDesk {
   template <typename T>
   void Decide(std::function<absl::StatusOr<T>()> decide, Reply<T> reply);
 
+  // What to answer a request that the driver has not taken: counts it if there are too many.
+  absl::Status NotTaken(const absl::Status& status);
   // RESOURCE_EXHAUSTED if nobody else may join.
   absl::Status CheckRoom(const std::string& client, Role role);
   absl::StatusOr<v1::JoinResponse> JoinNow(const v1::JoinRequest& request);

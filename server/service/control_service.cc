@@ -21,18 +21,16 @@ namespace {
 constexpr uint32_t kMaxRounds = 1000;
 constexpr uint32_t kMaxClients = 1000;
 
-absl::Status Busy() { return absl::UnavailableError("the server is leaving or overloaded: come back in a moment"); }
-
 }  // namespace
 
 grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest*,
                                                     v1::GetStatusResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const bool taken = parts_->driver->TryRun([this, reactor, response] {
+  const absl::Status taken = parts_->driver->TryRun([this, reactor, response] {
     *response->mutable_status() = parts_->driver->StatusNow();
     reactor->Finish(grpc::Status::OK);
   });
-  if (!taken) reactor->Finish(ToGrpcStatus(Busy()));
+  if (!taken.ok()) reactor->Finish(ToGrpcStatus(taken));
   return reactor;
 }
 
@@ -49,8 +47,13 @@ grpc::ServerUnaryReactor* ControlService::ListRounds(grpc::CallbackServerContext
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   const bool taken = parts_->run->io->TryRun(
       [this, reactor, request, response] { reactor->Finish(ToGrpcStatus(FillRounds(*request, response))); });
-  if (!taken) reactor->Finish(ToGrpcStatus(Busy()));
+  if (!taken) reactor->Finish(ToGrpcStatus(IoBusy()));
   return reactor;
+}
+
+absl::Status ControlService::IoBusy() const {
+  if (parts_->leaving) return ServerLeaving();
+  return WithRetryWindow(absl::ResourceExhaustedError("too many requests wait for the disk"), parts_->run->config);
 }
 
 absl::Status ControlService::FillRounds(const v1::ListRoundsRequest& request, v1::ListRoundsResponse* response) {
@@ -93,7 +96,7 @@ template <typename Response>
 grpc::ServerUnaryReactor* ControlService::Steer(grpc::CallbackServerContext* context, const Event& event,
                                                 Response* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const bool taken = parts_->driver->TryRun([this, reactor, event, response] {
+  const absl::Status taken = parts_->driver->TryRun([this, reactor, event, response] {
     if (parts_->driver->ended()) {
       const v1::Status now = parts_->driver->StatusNow();
       return reactor->Finish(ToGrpcStatus(
@@ -104,7 +107,7 @@ grpc::ServerUnaryReactor* ControlService::Steer(grpc::CallbackServerContext* con
     *response->mutable_status() = parts_->driver->StatusNow();
     reactor->Finish(grpc::Status::OK);
   });
-  if (!taken) reactor->Finish(ToGrpcStatus(Busy()));
+  if (!taken.ok()) reactor->Finish(ToGrpcStatus(taken));
   return reactor;
 }
 

@@ -33,6 +33,8 @@ class ControlService final : public v1::Control::CallbackService {
   // On the driver's thread: applies `event` unless the run has ended, and answers with the status after it.
   template <typename Response>
   grpc::ServerUnaryReactor* Steer(grpc::CallbackServerContext* context, const Event& event, Response* response);
+  // Why the I/O pool has not taken a task.
+  absl::Status IoBusy() const;
   absl::Status FillRounds(const v1::ListRoundsRequest& request, v1::ListRoundsResponse* response);
 
   ServiceParts* const parts_;

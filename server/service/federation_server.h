@@ -28,6 +28,7 @@ struct ServerOptions {
   ServerConfig config;
   Clock* clock = Clock::System();
   absl::Duration hold_time = absl::Minutes(1);
+  size_t driver_queue = kDriverQueue;
   HealthTiming health;
   RunObserver observer;
 };

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/round/names.h"
+#include "server/service/retry_window.h"
 
 namespace thinwire {
 namespace {
@@ -26,7 +27,7 @@ RunDriver::RunDriver(const RunParts& parts, const RestoredState& restored, RunOb
       record_(parts, restored),
       exported_(!restored.run.exported_path.empty()),
       evaluation_(restored.evaluation),
-      mailbox_(1, kMaxQueued),
+      mailbox_(1, parts.driver_queue),
       alarm_(parts.clock, [this] { mailbox_.Run([this] { OnAlarm(); }); }) {
   for (const AssignmentRecord& assignment : restored.coordinator.assignments) {
     if (assignment.state == AssignmentState::kTraining) parts_.clients->Expect(assignment.client, parts_.clock->Now());
@@ -48,6 +49,7 @@ void RunDriver::Start() {
 }
 
 void RunDriver::StopAdmitting() {
+  leaving_ = true;
   mailbox_.Run([this] {
     admission_ = Leaving();
     for (const std::string& client : held_.Clients()) held_.Answer(client, Leaving());
@@ -67,6 +69,14 @@ void RunDriver::Shutdown() {
 
 void RunDriver::Post(Event event) {
   mailbox_.Run([this, event = std::move(event)] { Apply(event); });
+}
+
+absl::Status RunDriver::TryRun(std::function<void()> task) {
+  if (mailbox_.TryRun(std::move(task))) return absl::OkStatus();
+  if (leaving_) return Leaving();
+  return WithRetryWindow(absl::ResourceExhaustedError(absl::StrCat(
+                             parts_.driver_queue, " requests wait for the run's driver, all that it lets wait")),
+                         parts_.config);
 }
 
 void RunDriver::Beat(std::function<void(const absl::Status&)> reply) {

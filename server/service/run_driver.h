@@ -3,6 +3,7 @@
 #ifndef THINWIRE_SERVER_SERVICE_RUN_DRIVER_H_
 #define THINWIRE_SERVER_SERVICE_RUN_DRIVER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -54,8 +55,9 @@ class RunDriver {
 
   // Tells the coordinator.
   void Post(Event event);
-  // Runs `task` on the driver's thread; false if too much is queued or the driver is shut down.
-  [[nodiscard]] bool TryRun(std::function<void()> task) { return mailbox_.TryRun(std::move(task)); }
+  // Runs `task` on the driver's thread. RESOURCE_EXHAUSTED, with the window to come back in, if too much is queued;
+  // UNAVAILABLE if the server is leaving.
+  absl::Status TryRun(std::function<void()> task);
   size_t QueueDepth() const { return mailbox_.QueueDepth(); }
   // Replies on the driver's thread, once that comes to it: OK, or why the run cannot go on. Queued past the bound; no
   // reply after Shutdown.
@@ -82,8 +84,6 @@ class RunDriver {
   bool ended() const;
 
  private:
-  static constexpr size_t kMaxQueued = 65'536;
-
   // run_driver.cc
   void Step(const std::vector<Effect>& effects);
   void AfterStep();
@@ -159,6 +159,7 @@ class RunDriver {
   std::optional<EvaluationRow> evaluation_;       // of the newest evaluated version
   std::map<std::string, uint64_t> refusals_;      // of requests; those of assignments are the coordinator's
   std::map<std::string, uint64_t> counted_refusals_;
+  std::atomic<bool> leaving_{false};  // set by any thread
   std::string last_key_;
   std::string last_waiting_;
 

@@ -18,6 +18,8 @@
 
 namespace thinwire {
 
+constexpr size_t kDriverQueue = 65'536;
+
 struct RunParts {
   ServerConfig config;
   Clock* clock = nullptr;
@@ -33,6 +35,7 @@ struct RunParts {
   WorkerPool* io = nullptr;       // chunks in and out of files
   // How long an AwaitAssignment is held before the client is told to come back.
   absl::Duration hold_time = absl::Minutes(1);
+  size_t driver_queue = kDriverQueue;  // requests that may wait for the driver
 };
 
 }  // namespace thinwire

@@ -3,7 +3,6 @@
 
 #include <thread>
 
-#include "absl/synchronization/notification.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/unit/service/server_fixture.h"
 
@@ -61,22 +60,14 @@ TEST_F(HealthTest, AFailedRunIsNotReadyAndOnlyItsOperatorIsServed) {
 }
 
 TEST_F(HealthTest, ADriverThatTakesNoWorkIsUnhealthyUntilItDoes) {
-  absl::Notification blocked, release;
-  observer_.finished = [&](RunState) {  // on the driver's thread
-    blocked.Notify();
-    release.WaitForNotification();
-  };
   health_ = {absl::Milliseconds(1), absl::Milliseconds(50)};
   Start();
-  v1::StopRunResponse response;
-  grpc::ClientContext context;
-  ASSERT_TRUE(control_->StopRun(&context, {}, &response).ok());
-  blocked.WaitForNotification();
+  BlockDriver();
   Eventually("503 the run's driver has taken no work for", [this] { return HttpGet("/healthz"); });
   EXPECT_THAT(HttpGet("/readyz"), StartsWith("503 the run's driver has taken no work for"));
   Eventually("NOT_SERVING", [this] { return Federation(); });
   Eventually("NOT_SERVING", [this] { return Control(); });
-  release.Notify();
+  ReleaseDriver();
   Eventually("200 ok", [this] { return HttpGet("/healthz"); });
   Eventually("200 ok", [this] { return HttpGet("/readyz"); });
   const auto serving = [this] { return Federation() == "SERVING" && Control() == "SERVING" ? "both" : "not yet"; };

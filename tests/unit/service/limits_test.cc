@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/rpc/grpc_status.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/unit/service/server_fixture.h"
 
@@ -135,6 +136,31 @@ TEST_F(LimitsTest, TrainersAndEvaluatorsAreCountedApart) {
   EXPECT_THAT(a.Join(), IsOk());
   ASSERT_THAT(e.Leave(), IsOk());
   EXPECT_THAT(f.JoinAsEvaluator(), IsOk());
+}
+
+TEST_F(LimitsTest, RequestsAboveWhatTheDriverLetsWaitComeBackLater) {
+  driver_queue_ = 1;
+  health_.beat_every = absl::InfiniteDuration();  // a beat would take the place
+  Start();
+  BlockDriver();
+  TestClient a = Client("a");
+  std::thread waiting([&] { EXPECT_THAT(a.Join(), IsOk()); });
+  const Monotonic give_up = Clock::System()->Now() + absl::Seconds(30);
+  while (HttpGet("/metrics").find("thinwire_queue_depth{queue=\"driver\"} 1") == std::string::npos) {
+    ASSERT_LT(Clock::System()->Now(), give_up);
+  }
+  TestClient b = Client("b");
+  const auto busy = AtLimit("1 requests wait for the run's driver");
+  EXPECT_THAT(b.Join(), busy);
+  EXPECT_THAT(b.Await().status(), busy);
+  EXPECT_THAT(b.ReportFailure("r1-c1", "none"), busy);
+  EXPECT_THAT(HttpGet("/metrics"), HasSubstr("thinwire_refusals_total{reason=\"driver busy\"} 3"));
+  grpc::ClientContext context;
+  v1::GetStatusResponse response;
+  EXPECT_THAT(FromGrpcStatus(control_->GetStatus(&context, {}, &response)), busy);
+  ReleaseDriver();
+  waiting.join();
+  EXPECT_THAT(b.Join(), IsOk());
 }
 
 TEST_F(LimitsTest, TheFirstMessageOfAnUploadIsAHeaderAndSmall) {

@@ -60,7 +60,12 @@ absl::Status ServerFixture::TryStart(const std::string& more) {
   options.config = config;
   options.hold_time = hold_time_;
   options.health = health_;
-  options.observer = observer_;
+  options.driver_queue = driver_queue_;
+  options.observer.finished = [this](RunState) {  // on the driver's thread
+    if (!block_) return;
+    blocked_.Notify();
+    release_.WaitForNotification();
+  };
   TW_ASSIGN_OR_RETURN(StateDirectory state, OpenStateDirectory(config, Clock::System()));
   TW_ASSIGN_OR_RETURN(server_, FederationServer::Start(options, std::move(state)));
   control_ = v1::Control::NewStub(grpc::CreateChannel(server_->endpoints().control, operator_));
@@ -100,6 +105,14 @@ void ServerFixture::AwaitBoth(TestClient* a, TestClient* b, v1::Assignment* work
   ASSERT_TRUE(other.ok()) << other.status();
   *work_a = *own;
   *work_b = *other;
+}
+
+void ServerFixture::BlockDriver() {
+  block_ = true;
+  grpc::ClientContext context;
+  v1::StopRunResponse response;
+  ASSERT_TRUE(control_->StopRun(&context, {}, &response).ok());
+  blocked_.WaitForNotification();
 }
 
 v1::Status ServerFixture::GetStatus() {

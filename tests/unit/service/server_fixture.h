@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/synchronization/notification.h"
 #include "common/tensor/model_state.h"
 #include "server/service/federation_server.h"
 #include "tests/testing/temporary_directory.h"
@@ -38,6 +40,10 @@ class ServerFixture : public testing::Test {
   // The work of two clients that have joined, asked for at once: a round of two opens when both wait.
   static void AwaitBoth(TestClient* a, TestClient* b, v1::Assignment* work_a, v1::Assignment* work_b);
 
+  // Ends the run, then lets the driver's thread stand still until ReleaseDriver.
+  void BlockDriver();
+  void ReleaseDriver() { release_.Notify(); }
+
   v1::Status GetStatus();
   // Watches until `wanted` is true of the status, or the stream or its deadline ends: then the test fails.
   v1::Status WaitFor(const std::function<bool(const v1::Status&)>& wanted);
@@ -53,7 +59,9 @@ class ServerFixture : public testing::Test {
   std::shared_ptr<grpc::ChannelCredentials> operator_ = grpc::InsecureChannelCredentials();
   absl::Duration hold_time_ = absl::Minutes(1);
   HealthTiming health_;
-  RunObserver observer_;
+  size_t driver_queue_ = kDriverQueue;
+  std::atomic<bool> block_{false};
+  absl::Notification blocked_, release_;  // the driver's thread uses them
   TemporaryDirectory directory_;
   std::unique_ptr<FederationServer> server_;
   std::unique_ptr<v1::Control::Stub> control_;
