@@ -235,4 +235,14 @@ absl::StatusOr<UpdateState> FromProto(v1::UpdateState state) {
   }
 }
 
+absl::StatusOr<UpdateStatus> FromProto(const v1::UploadResponse& proto, uint64_t size) {
+  TW_ASSIGN_OR_RETURN(const UpdateState state, FromProto(proto.state()));
+  return UpdateStatus{state, size, proto.reason()};
+}
+
+absl::StatusOr<UpdateStatus> FromProto(const v1::UploadStatusResponse& proto) {
+  TW_ASSIGN_OR_RETURN(const UpdateState state, FromProto(proto.state()));
+  return UpdateStatus{state, proto.received_bytes(), proto.reason()};
+}
+
 }  // namespace thinwire

@@ -17,6 +17,9 @@ absl::StatusOr<JoinReply> FromProto(const v1::JoinResponse& proto);
 absl::StatusOr<AwaitReply> FromProto(const v1::AwaitAssignmentResponse& proto);
 absl::StatusOr<TrainingOptions> FromProto(const v1::TrainingConfig& proto);
 absl::StatusOr<UpdateState> FromProto(v1::UpdateState state);
+// The receipt of an upload of `size` bytes.
+absl::StatusOr<UpdateStatus> FromProto(const v1::UploadResponse& proto, uint64_t size);
+absl::StatusOr<UpdateStatus> FromProto(const v1::UploadStatusResponse& proto);
 
 }  // namespace thinwire
 

@@ -140,11 +140,7 @@ absl::StatusOr<UpdateStatus> GrpcFederationApi::Upload(const UploadRequest& requ
   const absl::Status status = connection_.Finish(link, writer->Finish());
   if (watchdog.stalled()) up_.Stalled();
   TW_RETURN_IF_ERROR(TransferStatus(watchdog, timeouts_.stall, given, status));
-  UpdateStatus reply;
-  TW_ASSIGN_OR_RETURN(reply.state, FromProto(response.state()));
-  reply.received_bytes = request.payload.total_size;
-  reply.reason = response.reason();
-  return reply;
+  return FromProto(response, request.payload.total_size);
 }
 
 absl::StatusOr<UpdateStatus> GrpcFederationApi::UploadStatus(const std::string& assignment_id,
@@ -155,11 +151,7 @@ absl::StatusOr<UpdateStatus> GrpcFederationApi::UploadStatus(const std::string& 
   request.set_payload_id(std::string(payload_id.AsBytes()));
   v1::UploadStatusResponse response;
   TW_RETURN_IF_ERROR(Call(&v1::Federation::Stub::UploadStatus, request, timeouts_.call, &response));
-  UpdateStatus reply;
-  TW_ASSIGN_OR_RETURN(reply.state, FromProto(response.state()));
-  reply.received_bytes = response.received_bytes();
-  reply.reason = response.reason();
-  return reply;
+  return FromProto(response);
 }
 
 absl::Status GrpcFederationApi::ReportEvaluation(const std::string& assignment_id, const EvaluateResult& result) {

@@ -25,14 +25,6 @@ absl::StatusOr<T> ReplyTo(Ask ask) {
   return reply.get_future().get();
 }
 
-absl::StatusOr<UpdateStatus> StatusOf(const v1::UploadResponse& receipt, uint64_t received) {
-  UpdateStatus status;
-  TW_ASSIGN_OR_RETURN(status.state, FromProto(receipt.state()));
-  status.received_bytes = received;
-  status.reason = receipt.reason();
-  return status;
-}
-
 // Among the server's open uploads from construction to destruction, once it was admitted.
 class MemoryUpload : public UploadStream {
  public:
@@ -96,7 +88,7 @@ absl::StatusOr<UpdateStatus> MemoryFederationApi::Upload(const UploadRequest& re
                         server_->desk().AdmitUpload(header, &stream, std::move(reply));
                       }));
   const uint64_t total = request.payload.total_size;
-  if (admission.receipt.has_value()) return StatusOf(*admission.receipt, total);
+  if (admission.receipt.has_value()) return FromProto(*admission.receipt, total);
   TW_ASSIGN_OR_RETURN(const std::unique_ptr<SpoolUpload> upload,
                       parts.spool->Begin(request.assignment_id, request.payload));
   std::string chunk;
@@ -104,7 +96,7 @@ absl::StatusOr<UpdateStatus> MemoryFederationApi::Upload(const UploadRequest& re
     TW_RETURN_IF_ERROR(CheckCancelled());
     if (const auto ending = stream.ending()) {
       TW_RETURN_IF_ERROR(ending->status());
-      return StatusOf(**ending, upload->received());
+      return FromProto(**ending, upload->received());
     }
     TW_RETURN_IF_ERROR(source(upload->received(), kChunkBytes, &chunk));
     TW_RETURN_IF_ERROR(upload->Append(upload->received(), chunk));
@@ -115,7 +107,7 @@ absl::StatusOr<UpdateStatus> MemoryFederationApi::Upload(const UploadRequest& re
   TW_ASSIGN_OR_RETURN(const UpdateRow row, CommitUpdate(parts, header, admission.kind, file));
   if (row.assignment.state == AssignmentState::kReceived) TW_RETURN_IF_ERROR(TellDriver(request.assignment_id));
   TW_ASSIGN_OR_RETURN(const v1::UploadResponse receipt, ReceiptOf(row.assignment, parts.config.late));
-  return StatusOf(receipt, total);
+  return FromProto(receipt, total);
 }
 
 absl::Status MemoryFederationApi::TellDriver(const std::string& assignment) {
@@ -138,11 +130,7 @@ absl::StatusOr<UpdateStatus> MemoryFederationApi::UploadStatus(const std::string
   TW_ASSIGN_OR_RETURN(const v1::UploadStatusResponse response, ReplyTo<v1::UploadStatusResponse>([&](auto reply) {
                         server_->desk().UploadStatus(request, std::move(reply));
                       }));
-  UpdateStatus status;
-  TW_ASSIGN_OR_RETURN(status.state, FromProto(response.state()));
-  status.received_bytes = response.received_bytes();
-  status.reason = response.reason();
-  return status;
+  return FromProto(response);
 }
 
 absl::Status MemoryFederationApi::ReportEvaluation(const std::string& assignment_id, const EvaluateResult& result) {

@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -173,10 +172,8 @@ absl::StatusOr<v1::ReportEvaluationResponse> ClientDesk::ReportEvaluationNow(
     return absl::InvalidArgumentError(absl::StrCat("assignment ", row.assignment.id, " is not an evaluation"));
   }
   if (row.assignment.state != AssignmentState::kTraining) return v1::ReportEvaluationResponse();  // told before
-  const bool lawful = std::isfinite(request.loss()) && request.accuracy() >= 0 && request.accuracy() <= 1;
-  if (!lawful) {
-    const absl::Status status = absl::InvalidArgumentError(absl::StrCat(
-        "accuracy is ", request.accuracy(), " and loss ", request.loss(), "; accuracy must be 0..1 and loss finite"));
+  const absl::Status status = CheckEvaluation(request);
+  if (!status.ok()) {
     driver_->CountRefusal("bad request", request.client_id(), status);
     driver_->Apply(AssignmentFailed{row.assignment.id, absl::StrCat("bad evaluation: ", status.message()), true});
     return status;

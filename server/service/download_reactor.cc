@@ -14,18 +14,20 @@
 
 namespace thinwire {
 
-absl::StatusOr<grpc::ByteBuffer> SerializedChunk(const StoredPayload& payload, uint64_t offset, size_t size) {
-  // One field: its key, its length as a varint, its bytes.
+std::string DownloadResponseHead(size_t data_size) {
   constexpr uint8_t kKey = v1::DownloadResponse::kDataFieldNumber << 3 | 2;
   std::array<uint8_t, 6> head = {kKey};
-  const uint8_t* const head_end =
-      google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(size), &head[1]);
-  const size_t head_size = static_cast<size_t>(head_end - head.data());
+  const uint8_t* const end =
+      google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(data_size), &head[1]);
+  return std::string(reinterpret_cast<const char*>(head.data()), static_cast<size_t>(end - head.data()));
+}
 
+absl::StatusOr<grpc::ByteBuffer> SerializedChunk(const StoredPayload& payload, uint64_t offset, size_t size) {
+  const std::string head = DownloadResponseHead(size);
   // Wrapped only when it is filled: a short slice holds its bytes by value.
-  grpc_slice memory = grpc_slice_malloc(head_size + size);
-  std::memcpy(GRPC_SLICE_START_PTR(memory), head.data(), head_size);
-  const absl::Status status = payload.ReadAt(offset, size, GRPC_SLICE_START_PTR(memory) + head_size);
+  grpc_slice memory = grpc_slice_malloc(head.size() + size);
+  std::memcpy(GRPC_SLICE_START_PTR(memory), head.data(), head.size());
+  const absl::Status status = payload.ReadAt(offset, size, GRPC_SLICE_START_PTR(memory) + head.size());
   const grpc::Slice slice(memory, grpc::Slice::STEAL_REF);
   if (!status.ok()) return status;
   return grpc::ByteBuffer(&slice, 1);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "server/service/chunk_stream.h"
@@ -15,6 +16,9 @@
 #include "thinwire/v1/federation.pb.h"
 
 namespace thinwire {
+
+// What a serialized v1::DownloadResponse has before its data: one field's key, and its length.
+std::string DownloadResponseHead(size_t data_size);
 
 // A chunk as a serialized v1::DownloadResponse. Errors as StoredPayload::ReadAt.
 absl::StatusOr<grpc::ByteBuffer> SerializedChunk(const StoredPayload& payload, uint64_t offset, size_t size);

@@ -1,6 +1,7 @@
 #include "server/service/join_check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -103,6 +104,12 @@ absl::Status CheckClientId(absl::string_view id) {
   if (good) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("client_id is '", CleanText(id), "' (", id.size(),
                                                  " characters); it must be [A-Za-z0-9._-]{1,", kMaxClientId, "}"));
+}
+
+absl::Status CheckEvaluation(const v1::ReportEvaluationRequest& request) {
+  if (std::isfinite(request.loss()) && request.accuracy() >= 0 && request.accuracy() <= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("accuracy is ", request.accuracy(), " and loss ", request.loss(),
+                                                 "; accuracy must be 0..1 and loss finite"));
 }
 
 std::string CleanText(absl::string_view text) {

@@ -1,4 +1,4 @@
-// Whether a client can take part in a run, from what its Join says.
+// Whether a client can take part in a run, from what its Join says; and other checks of what clients say.
 #ifndef THINWIRE_SERVER_SERVICE_JOIN_CHECK_H_
 #define THINWIRE_SERVER_SERVICE_JOIN_CHECK_H_
 
@@ -36,6 +36,9 @@ JoinVerdict CheckJoin(const v1::JoinRequest& request, const JoinRules& rules);
 
 // OK if `id` is [A-Za-z0-9._-]{1,64}.
 absl::Status CheckClientId(absl::string_view id);
+
+// OK if what an evaluation says are numbers: an accuracy of 0..1 and a finite loss.
+absl::Status CheckEvaluation(const v1::ReportEvaluationRequest& request);
 
 // At most 200 characters of a text that a client chose, without control characters: fit for logs and reasons.
 std::string CleanText(absl::string_view text);

@@ -3,6 +3,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <variant>
@@ -10,6 +11,9 @@
 
 #include "client/rpc/federation_convert.h"
 #include "common/wire/convert.h"
+#include "common/wire/report_convert.h"
+#include "server/service/client_registry.h"
+#include "server/service/download_reactor.h"
 #include "server/service/join_check.h"
 #include "server/service/upload_part.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -64,6 +68,7 @@ void CheckUploadPart(const std::string& bytes, size_t first_slice) {
     Require(part->header().SerializeAsString() == request.header().SerializeAsString(),
             "the two parsers agree on the header");
     (void)FromProto(part->header().payload());
+    (void)FromProto(part->header().coding());
   }
 }
 
@@ -89,6 +94,73 @@ void CheckAwaitResponse(const std::string& bytes) {
   if (assignment.spec) CheckModel(*assignment.spec);
 }
 
+// What is downloaded: a server writes the message by hand, a client reads it with the generated class.
+void CheckDownloadResponse(const std::string& bytes) {
+  v1::DownloadResponse sent;
+  const bool read = sent.ParseFromString(DownloadResponseHead(bytes.size()) + bytes);
+  Require(read && sent.data() == bytes, "what a server writes by hand is the message that a client reads");
+  v1::DownloadResponse response;
+  if (!response.ParseFromString(bytes)) return;
+  Require(response.data().size() <= bytes.size(), "a message holds no more than it has");
+}
+
+void CheckUpdateStatus(const absl::StatusOr<UpdateStatus>& status, int state, uint64_t received,
+                       const std::string& reason) {
+  const bool known = state >= v1::UPDATE_STATE_UNKNOWN && state <= v1::UPDATE_STATE_FAILED;
+  Require(status.ok() == known, "a state is taken if this client knows it");
+  if (!known) return;
+  Require(status->received_bytes == received && status->reason == reason, "a receipt's numbers and texts are kept");
+}
+
+void CheckUploadResponse(const std::string& bytes) {
+  v1::UploadResponse response;
+  if (!response.ParseFromString(bytes)) return;
+  CheckUpdateStatus(FromProto(response, 77), response.state(), 77, response.reason());
+}
+
+void CheckUploadStatusResponse(const std::string& bytes) {
+  v1::UploadStatusResponse response;
+  if (!response.ParseFromString(bytes)) return;
+  CheckUpdateStatus(FromProto(response), response.state(), response.received_bytes(), response.reason());
+}
+
+// A server's view of Heartbeat.
+void CheckHeartbeat(const std::string& bytes) {
+  v1::HeartbeatRequest request;
+  if (!request.ParseFromString(bytes)) return;
+  CheckText(request.activity());
+  ClientRegistry clients(absl::Seconds(1));
+  ClientInfo info;
+  info.id = "a";
+  clients.Put(info, absl::ZeroDuration());
+  const bool known = clients.SetActivity(request.client_id(), CleanText(request.activity()), absl::ZeroDuration());
+  Require(known == (request.client_id() == "a"), "only who has joined is alive");
+  if (known) Require(clients.Find("a")->activity == CleanText(request.activity()), "the operator is told the activity");
+}
+
+void CheckReportEvaluation(const std::string& bytes) {
+  v1::ReportEvaluationRequest request;
+  if (!request.ParseFromString(bytes)) return;
+  if (!CheckEvaluation(request).ok()) return;
+  Require(std::isfinite(request.loss()) && std::isfinite(request.accuracy()), "what is journaled are numbers");
+}
+
+// First bytes below 128 are the four kinds of the oldest corpus, the rest of the byte cuts an upload's part in two.
+void CheckLaterKind(uint8_t kind, const std::string& bytes) {
+  switch (kind % 5) {
+    case 0:
+      return CheckDownloadResponse(bytes);
+    case 1:
+      return CheckUploadResponse(bytes);
+    case 2:
+      return CheckUploadStatusResponse(bytes);
+    case 3:
+      return CheckHeartbeat(bytes);
+    default:
+      return CheckReportEvaluation(bytes);
+  }
+}
+
 }  // namespace
 }  // namespace thinwire
 
@@ -96,6 +168,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace thinwire;
   if (size == 0) return 0;
   const std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  if (data[0] >= 128) {
+    CheckLaterKind(data[0] - 128, bytes);
+    return 0;
+  }
   switch (data[0] % 4) {
     case 0:
       CheckJoinRequest(bytes);
