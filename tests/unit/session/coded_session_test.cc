@@ -135,10 +135,10 @@ TEST_F(CodedSessionTest, TheGrantOfAnAssignmentCountsAndTheServerIsToldWhatWasLo
 }
 
 TEST_F(CodedSessionTest, TheExponentIsThatOfTheAssignmentsRound) {
-  Use("rdu:bits=0.5,m=2..0/4", 0);
+  Use("rdu:bits=0.5,m=4..0/4", 0);
   Assignment late = MakeAssignment("a2");
   late.round = 5;
-  Offer({"a1"});  // round 3: M = 1
+  Offer({"a1"});  // round 3: M = 2
   api.answers.push_back(late);
   ASSERT_EQ(RunSession().delivered, 2u);
   EXPECT_TRUE(api.upload_headers["a1"].coding.weighted_distortion.has_value());
