@@ -15,10 +15,6 @@
 namespace thinwire {
 namespace {
 
-// What cannot be held as it came is packed again: numbers of a format keep their codes under a power-of-two scale or
-// none, whatever the key; others may be rounded a little, the same every time.
-constexpr uint64_t kNoKey = 0;
-
 PackedFormat FormatOf(const CodecSpec& held, PackedFormat::Rounding rounding) {
   PackedFormat format;
   format.rounding = rounding;
@@ -31,12 +27,12 @@ PackedFormat FormatOf(const CodecSpec& held, PackedFormat::Rounding rounding) {
   format.scale = held.scale;
   if (held.id == CodecId::kFloatBlocks) {
     format.scale_group_log2 = held.blocks.scale_group_log2;
-    format.correction = held.blocks.correction && rounding != PackedFormat::Rounding::kStochastic;
+    format.correction = held.blocks.correction;
   }
   return format;
 }
 
-// As it came, if that is how the matrix is held.
+// As it came. What came in no frame is rounded to nearest, however steps round: random rounding is for training only.
 absl::Status LoadPacked(BlockSource& model, uint32_t tensor, uint64_t first, uint32_t size, PackedMatrix* matrix) {
   std::vector<float> floats(size);
   std::string frame;
@@ -51,7 +47,7 @@ absl::Status LoadPacked(BlockSource& model, uint32_t tensor, uint64_t first, uin
   for (size_t at = 0; at < size; at += PackedMatrix::kBlock) {
     const size_t block = (first + at) / PackedMatrix::kBlock;
     const auto values = absl::MakeConstSpan(floats).subspan(at, matrix->block_size(block));
-    TW_RETURN_IF_ERROR(matrix->PackBlock(block, values, kNoKey));
+    TW_RETURN_IF_ERROR(matrix->HoldBlock(block, values));
   }
   return absl::OkStatus();
 }

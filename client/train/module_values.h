@@ -25,7 +25,8 @@ class ModuleValues : public BlockSource {
   ModuleValues(const torch::nn::Module& module, ModelSpec spec, std::shared_ptr<PackedMatrices> packed);
 
   // Takes all values of `model`, an error of which is returned as it is. Packed matrices are held as `held` says from
-  // here on, and rounded by `rounding`: in its format, or in FP32 where it does not code them.
+  // here on: in its format, or in FP32 where it does not code them. Values that come in frames of that format are held
+  // as they came, others rounded to nearest; `rounding` is that of the steps which follow.
   absl::Status Load(BlockSource& model, const HeldWeights& held, PackedFormat::Rounding rounding);
   absl::Status ReadFloats(uint32_t tensor, uint64_t first, absl::Span<float> out) override;
   absl::Status ReadInts(uint32_t tensor, uint64_t first, absl::Span<int64_t> out) override;

@@ -9,9 +9,9 @@
 #include "common/base/bytes.h"
 #include "common/base/random_bits.h"
 #include "common/base/status_macros.h"
+#include "common/codec/float_codec.h"
 #include "common/codec/float_format.h"
 #include "common/codec/float_scale.h"
-#include "common/codec/frame.h"
 #include "common/codec/kernels/float_kernels.h"
 #include "common/codec/line_fit.h"
 #include "common/codec/little_endian.h"
@@ -19,7 +19,6 @@
 namespace thinwire {
 namespace {
 
-using Rounding = PackedFormat::Rounding;
 using BlockBuffer = std::array<float, PackedMatrix::kBlock>;
 
 size_t GroupsOf(const PackedFormat& format) { return PackedMatrix::kBlock >> format.scale_group_log2; }
@@ -34,11 +33,6 @@ absl::Status PackedFormat::Validate() const {
     return absl::InvalidArgumentError(absl::StrCat("a scale is shared by 2^", scale_group_log2,
                                                    " values, must be by 2^", BlockOptions::kMinGroupLog2, " to 2^",
                                                    BlockOptions::kMaxGroupLog2));
-  }
-  if (correction && rounding == Rounding::kStochastic) {
-    return absl::InvalidArgumentError(
-        "a correction fitted to stochastically rounded weights shrinks them a little in every step; use one of the "
-        "two");
   }
   return absl::OkStatus();
 }
@@ -104,6 +98,14 @@ void PackedMatrix::StoreScales(size_t block, const GroupScales& scales) {
 }
 
 absl::Status PackedMatrix::PackBlock(size_t block, absl::Span<const float> values, uint64_t key) {
+  return Take(block, values, format_.rounding, key);
+}
+
+absl::Status PackedMatrix::HoldBlock(size_t block, absl::Span<const float> values) {
+  return Take(block, values, Rounding::kNearestEven, 0);
+}
+
+absl::Status PackedMatrix::Take(size_t block, absl::Span<const float> values, Rounding rounding, uint64_t key) {
   const uint32_t largest = MaxMagnitudeBits(values.data(), values.size());
   if (largest >= kFloatInfinityBits) {
     return absl::InvalidArgumentError(absl::StrCat("a weight of block ", block, " is NaN or infinite"));
@@ -117,7 +119,7 @@ absl::Status PackedMatrix::PackBlock(size_t block, absl::Span<const float> value
   BlockBuffer held;
   ExpandBlock(block, absl::MakeSpan(held.data(), values.size()));
   if (std::equal(values.begin(), values.end(), held.begin())) return absl::OkStatus();
-  return Encode(block, values, key);
+  return Encode(block, values, rounding, key);
 }
 
 absl::Status PackedMatrix::Pack(absl::Span<const float> values, uint64_t key) {
@@ -129,15 +131,39 @@ absl::Status PackedMatrix::Pack(absl::Span<const float> values, uint64_t key) {
 
 absl::StatusOr<bool> PackedMatrix::HoldFrame(size_t first_block, absl::string_view bytes) {
   TW_ASSIGN_OR_RETURN(const Frame frame, ReadFrame(bytes));
-  if (frame.codec != CodecId::kFloatBlocks) return false;
-  TW_ASSIGN_OR_RETURN(const FloatBlocksHeader header, ReadFloatBlocksHeader(frame.body, frame.count));
+  if (frame.codec != CodecId::kFloat && frame.codec != CodecId::kFloatBlocks) return false;
   const uint64_t first = uint64_t{first_block} * kBlock;
   if (first + frame.count > count_) {
     return absl::InvalidArgumentError(
         absl::StrCat("a frame of ", frame.count, " values from value ", first, " on, the matrix has ", count_));
   }
+  return frame.codec == CodecId::kFloat ? HoldFloats(first_block, frame) : HoldFloatBlocks(first_block, frame);
+}
+
+// One scale for a whole tensor: every block has it as its own. Each block's codes begin with a byte.
+absl::StatusOr<bool> PackedMatrix::HoldFloats(size_t first_block, const Frame& frame) {
+  TW_ASSIGN_OR_RETURN(const FloatBodyHeader header, ReadFloatBodyHeader(frame.body, frame.count));
+  CodecSpec blocks = header.codec;
+  blocks.blocks.scale_group_log2 = format_.scale_group_log2;
+  if (!HasFormOf(blocks, first_block, LayOutFloatBlocks(blocks, frame.count, 0))) return false;
+  std::vector<float> values(frame.count);
+  TW_RETURN_IF_ERROR(DecodeFloatBody(frame.body, absl::MakeSpan(values)));
+  GroupScales scales;
+  scales.fill(header.scale);
+  const char* codes = frame.body.data() + kFloatBodyHeaderSize;
+  for (size_t at = 0, block = first_block; at < frame.count; at += block_size(block), ++block) {
+    const size_t size = PackedSize(block_size(block), format_.format.width());
+    std::memcpy(&bytes_[starts_[block]], codes, size);
+    StoreScales(block, scales);
+    codes += size;
+  }
+  return true;
+}
+
+absl::StatusOr<bool> PackedMatrix::HoldFloatBlocks(size_t first_block, const Frame& frame) {
+  TW_ASSIGN_OR_RETURN(const FloatBlocksHeader header, ReadFloatBlocksHeader(frame.body, frame.count));
   const FloatBlocksLayout layout = LayOutFloatBlocks(header.codec, frame.count, header.exact_blocks);
-  if (!HasFormOf(header, first_block, layout)) return false;
+  if (!HasFormOf(header.codec, first_block, layout)) return false;
   // For what it refuses.
   std::vector<float> values(frame.count);
   TW_RETURN_IF_ERROR(DecodeFloatBlocksBody(frame.body, absl::MakeSpan(values)));
@@ -145,9 +171,7 @@ absl::StatusOr<bool> PackedMatrix::HoldFrame(size_t first_block, absl::string_vi
   return true;
 }
 
-bool PackedMatrix::HasFormOf(const FloatBlocksHeader& header, size_t first_block,
-                             const FloatBlocksLayout& layout) const {
-  const CodecSpec& codec = header.codec;
+bool PackedMatrix::HasFormOf(const CodecSpec& codec, size_t first_block, const FloatBlocksLayout& layout) const {
   bool same = codec.format.exponent_bits == format_.format.exponent_bits &&
               codec.format.mantissa_bits == format_.format.mantissa_bits && codec.scale == format_.scale &&
               codec.blocks.scale_group_log2 == format_.scale_group_log2 &&
@@ -176,8 +200,8 @@ void PackedMatrix::HoldPart(size_t block, const FloatBlocksLayout::Part& part, a
   if (!transforms_.empty()) transforms_[block] = LoadCorrection(body, part);
 }
 
-absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, uint64_t key) {
-  // Under the correction that the block has; then it is fitted anew. So values on the block's grid stay on it.
+absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, Rounding rounding, uint64_t key) {
+  // Under the correction that the block has; then it may be fitted anew. So values on the block's grid stay on it.
   BlockBuffer moved;
   const float* coded = values.data();
   if (!transforms_.empty()) {
@@ -189,8 +213,8 @@ absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, 
     return absl::InvalidArgumentError("a weight is too large for its correction");
   }
   std::array<uint16_t, kBlock> random;
-  const uint16_t* dither = format_.rounding == Rounding::kTruncate ? TruncatingDither() : nullptr;
-  if (format_.rounding == Rounding::kStochastic) {
+  const uint16_t* dither = rounding == Rounding::kTruncate ? TruncatingDither() : nullptr;
+  if (rounding == Rounding::kStochastic) {
     FillRandomHalves(key, block * kBlockHalves, absl::MakeSpan(random.data(), values.size()));
     dither = random.data();
   }
@@ -198,7 +222,7 @@ absl::Status PackedMatrix::Encode(size_t block, absl::Span<const float> values, 
   const GroupScales scales = ChooseGroupScales(codes(), to_code);
   StoreScales(block, scales);
   EncodeRowBlock(codes(), scales, to_code, dither, &bytes_[starts_[block]]);
-  if (!transforms_.empty()) FitTransform(block, values);
+  if (!transforms_.empty() && rounding != Rounding::kStochastic) FitTransform(block, values);
   return absl::OkStatus();
 }
 
@@ -211,6 +235,7 @@ void PackedMatrix::FitTransform(size_t block, absl::Span<const float> values) {
 
 absl::StatusOr<WeightsRule> WeightsRule::Parse(absl::string_view text) {
   if (text == "full") return WeightsRule{};
+  using Rounding = PackedFormat::Rounding;
   if (text == "packed") return WeightsRule{true, Rounding::kStochastic};
   if (text == "packed:nearest") return WeightsRule{true, Rounding::kNearestEven};
   if (text == "packed:truncate") return WeightsRule{true, Rounding::kTruncate};

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "common/codec/codec_spec.h"
 #include "common/codec/float_blocks_codec.h"
+#include "common/codec/frame.h"
 #include "common/codec/line_fit.h"
 #include "common/codec/row_block_codes.h"
 #include "common/codec/row_blocks.h"
@@ -24,8 +25,9 @@ struct PackedFormat {
   ScaleRule scale = ScaleRule::kPowerOfTwo;
   int scale_group_log2 = BlockOptions::kMaxGroupLog2;  // 2^this values share a scale: 6 (64) to 12 (4,096, a block)
   enum class Rounding { kNearestEven, kTruncate, kStochastic } rounding = Rounding::kStochastic;
-  // Least-squares slope and offset of each block (the paper's per-variable transformation). Not with stochastic
-  // rounding: its noise makes the fitted slope smaller than 1, and step after step that would shrink the weights.
+  // Least-squares slope and offset of each block (the paper's per-variable transformation). Stochastic rounding leaves
+  // them as they came and rounds between them, which errs to neither side; it does not fit them anew: its noise makes
+  // the fitted slope smaller than 1, and step after step that would shrink the weights.
   bool correction = false;
 
   // INVALID_ARGUMENT naming the field, the value and the limit.
@@ -59,19 +61,26 @@ class PackedMatrix {
   absl::Status PackBlock(size_t block, absl::Span<const float> values, uint64_t key);
   absl::Status Pack(absl::Span<const float> values, uint64_t key);
 
-  // Takes the blocks from `first_block` on as a frame of float blocks has them, codes, scales and corrections, so that
-  // no value is rounded. False, and nothing has changed, if it has them in another form than this matrix: format, rule
-  // and groups of scales, correction, or which blocks are exact. Errors as DecodeFrame, and INVALID_ARGUMENT if there
-  // are fewer blocks than that; the matrix is then as it was.
+  // The same for values that were not trained but came from elsewhere: rounded to nearest whatever the format says, and
+  // under a correction that is fitted to them. To be used where HoldFrame cannot be.
+  absl::Status HoldBlock(size_t block, absl::Span<const float> values);
+  // Takes the blocks from `first_block` on as a frame of floats or float blocks has them, codes, scales and
+  // corrections, so that no value is rounded. False, and nothing has changed, if it has them in another form than this
+  // matrix: format, rule and groups of scales, correction, or which blocks are exact. Errors as DecodeFrame, and
+  // INVALID_ARGUMENT if there are fewer blocks than that; the matrix is then as it was.
   absl::StatusOr<bool> HoldFrame(size_t first_block, absl::string_view frame);
 
  private:
+  using Rounding = PackedFormat::Rounding;
   bool IsExact(size_t block) const { return !exact_.empty() && exact_[block]; }
-  bool HasFormOf(const FloatBlocksHeader& header, size_t first_block, const FloatBlocksLayout& layout) const;
+  absl::StatusOr<bool> HoldFloats(size_t first_block, const Frame& frame);
+  absl::StatusOr<bool> HoldFloatBlocks(size_t first_block, const Frame& frame);
+  bool HasFormOf(const CodecSpec& codec, size_t first_block, const FloatBlocksLayout& layout) const;
   void HoldPart(size_t block, const FloatBlocksLayout::Part& part, absl::string_view body);
   RowBlockFormat codes() const;
   void Decode(size_t block, absl::Span<float> out) const;
-  absl::Status Encode(size_t block, absl::Span<const float> values, uint64_t key);
+  absl::Status Take(size_t block, absl::Span<const float> values, Rounding rounding, uint64_t key);
+  absl::Status Encode(size_t block, absl::Span<const float> values, Rounding rounding, uint64_t key);
   GroupScales LoadScales(size_t block) const;
   void StoreScales(size_t block, const GroupScales& scales);
   void FitTransform(size_t block, absl::Span<const float> values);

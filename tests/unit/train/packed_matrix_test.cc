@@ -63,7 +63,6 @@ std::vector<std::pair<std::string, PackedFormat>> AllRules() {
   for (const ScaleRule scale : {ScaleRule::kNone, ScaleRule::kPowerOfTwo, ScaleRule::kAbsMax}) {
     for (const Rounding rounding : {Rounding::kNearestEven, Rounding::kTruncate, Rounding::kStochastic}) {
       for (const bool correction : {false, true}) {
-        if (correction && rounding == Rounding::kStochastic) continue;
         rules.emplace_back(std::to_string(static_cast<int>(scale)) + std::to_string(static_cast<int>(rounding)) +
                                (correction ? "c" : ""),
                            Format(3, 7, rounding, correction, scale));
@@ -224,11 +223,13 @@ TEST(PackedMatrix, RefusesWhatIsNotFiniteAndKeepsTheBlock) {
   EXPECT_TRUE(SameBits(Expanded(matrix), before));
 }
 
-TEST(PackedFormat, RefusesACorrectionOfStochasticRounding) {
-  EXPECT_TRUE(Format(3, 7, Rounding::kStochastic).Validate().ok());
-  EXPECT_THAT(std::string(Format(3, 7, Rounding::kStochastic, true).Validate().message()),
-              testing::HasSubstr("shrinks them"));
-  EXPECT_FALSE(Format(1, 7, Rounding::kStochastic).Validate().ok());
+TEST(PackedFormat, RefusesWhatCannotExist) {
+  EXPECT_TRUE(Format(3, 7, Rounding::kStochastic, true).Validate().ok());
+  EXPECT_THAT(std::string(Format(1, 7, Rounding::kStochastic).Validate().message()),
+              testing::HasSubstr("exponent_bits is 1"));
+  PackedFormat groups = Format(3, 7, Rounding::kStochastic);
+  groups.scale_group_log2 = 13;
+  EXPECT_THAT(std::string(groups.Validate().message()), testing::HasSubstr("2^13"));
 }
 
 // Codecs of every rule of scales, with and without correction, large and small groups, and a matrix of their form.
@@ -238,11 +239,12 @@ std::vector<std::pair<CodecSpec, PackedFormat>> FramesAndForms() {
     for (const char* group : {"64", "512", "4096"}) {
       if (scale == std::string("none") && group != std::string("4096")) continue;  // no scale to share
       for (const char* correction : {"", "+correction"}) {
-        const CodecSpec codec = *CodecSpec::Parse(absl::StrCat("s1e2m5:", scale, "/", group, correction));
-        PackedFormat format = Format(2, 5, codec.blocks.correction ? Rounding::kNearestEven : Rounding::kStochastic,
-                                     codec.blocks.correction, codec.scale);
-        format.scale_group_log2 = codec.blocks.scale_group_log2;
-        all.emplace_back(codec, format);
+        for (const Rounding rounding : {Rounding::kStochastic, Rounding::kNearestEven}) {
+          const CodecSpec codec = *CodecSpec::Parse(absl::StrCat("s1e2m5:", scale, "/", group, correction));
+          PackedFormat format = Format(2, 5, rounding, codec.blocks.correction, codec.scale);
+          format.scale_group_log2 = codec.blocks.scale_group_log2;
+          all.emplace_back(codec, format);
+        }
       }
     }
   }
@@ -350,6 +352,67 @@ TEST(PackedMatrix, AFrameThatIsHeldKeepsItsBytesUntilAValueMoves) {
   const std::vector<float> after = Expanded(matrix);
   EXPECT_FALSE(SameBits(after, two.decoded));
   EXPECT_EQ(std::memcmp(&after[4096], &two.decoded[4096], (after.size() - 4096) * sizeof(float)), 0);
+}
+
+// A tensor that has one scale, and a matrix of its format.
+TEST(PackedMatrix, HoldsFramesOfATensorWithOneScaleAsTheyAre) {
+  const std::vector<float> weights = Weights(kBlockValues + 5000, 0.02, 0.001);
+  for (const ScaleRule scale : {ScaleRule::kNone, ScaleRule::kPowerOfTwo, ScaleRule::kAbsMax}) {
+    for (const int mantissa_bits : {4, 5, 7}) {  // codes of 7, 8 and 10 bits
+      SCOPED_TRACE(absl::StrCat(static_cast<int>(scale), " m", mantissa_bits));
+      const auto encoder = *MakeCodec(CodecSpec::Float(2, mantissa_bits, scale));
+      const float one = scale == ScaleRule::kNone ? 1 : scale == ScaleRule::kAbsMax ? 0.0123f : 0x1p-6f;
+      PackedMatrix matrix(weights.size(), Format(2, mantissa_bits, Rounding::kStochastic, false, scale));
+      std::vector<float> decoded(weights.size());
+      for (size_t i = 0; i < 2; ++i) {
+        const size_t first = i * kBlockValues, count = BlockSize(decoded.size(), i);
+        std::string frame;
+        ASSERT_TRUE(encoder->Encode(absl::MakeConstSpan(weights).subspan(first, count), one, &frame).ok());
+        ASSERT_TRUE(DecodeFrame(frame, absl::MakeSpan(decoded).subspan(first, count)).ok());
+        const absl::StatusOr<bool> held = matrix.HoldFrame(i * kRowBlocksPerBlock, frame);
+        ASSERT_TRUE(held.ok()) << held.status();
+        EXPECT_TRUE(*held);
+      }
+      EXPECT_TRUE(SameBits(Expanded(matrix), decoded));
+      ASSERT_TRUE(matrix.Pack(decoded, 3).ok());
+      EXPECT_TRUE(SameBits(Expanded(matrix), decoded));
+    }
+  }
+}
+
+TEST(PackedMatrix, WhatComesInNoFrameIsRoundedToNearestWhateverTheRounding) {
+  const std::vector<float> weights = Weights(PackedMatrix::kBlock);
+  for (const bool correction : {false, true}) {
+    PackedMatrix nearest(weights.size(), Format(2, 3, Rounding::kNearestEven, correction));
+    ASSERT_TRUE(nearest.Pack(weights, 1).ok());
+    for (const Rounding rounding : {Rounding::kTruncate, Rounding::kStochastic}) {
+      PackedMatrix matrix(weights.size(), Format(2, 3, rounding, correction));
+      ASSERT_TRUE(matrix.HoldBlock(0, weights).ok());
+      EXPECT_TRUE(SameBits(Expanded(matrix), Expanded(nearest)));
+    }
+  }
+}
+
+// The part of where it began that is left in a matrix which moves to and fro at random.
+TEST(PackedMatrix, StochasticRoundingUnderACorrectionShrinksNothing) {
+  const CodecSpec codec = *CodecSpec::Parse("s1e2m3:pow2/4096+truncate+correction");
+  const std::vector<float> weights = Weights(PackedMatrix::kBlock, 0.02, 0.003);
+  std::string frame;
+  ASSERT_TRUE((*MakeCodec(codec))->Encode(weights, 1, &frame).ok());
+  PackedMatrix matrix(weights.size(), Format(2, 3, Rounding::kStochastic, true));
+  ASSERT_TRUE(*matrix.HoldFrame(0, frame));
+  const std::vector<float> before = Expanded(matrix);
+  RandomStream random(3);
+  for (uint64_t step = 1; step <= 200; ++step) {
+    std::vector<float> values = Expanded(matrix);
+    for (float& value : values) value += 0.004f * (static_cast<float>(random.NextDouble()) - 0.5f);
+    ASSERT_TRUE(matrix.Pack(values, step).ok());
+  }
+  const std::vector<float> after = Expanded(matrix);
+  EXPECT_FALSE(SameBits(after, before));
+  EXPECT_NEAR(std::inner_product(after.begin(), after.end(), before.begin(), 0.0) /
+                  std::inner_product(before.begin(), before.end(), before.begin(), 0.0),
+              1, 0.03);
 }
 
 }  // namespace
