@@ -69,6 +69,23 @@ TEST_P(PackedTrainer, LeavesTheBitsOfAPlainTrainerAtFullWidth) {
   EXPECT_EQ(trained.ints, expected.ints);
 }
 
+// FedProx with weight decay, the pull of plain parameters and that of packed ones.
+TEST_P(PackedTrainer, LeavesThemUnderFedProxToo) {
+  TrainRequest request = Request(kWhole);
+  request.options.proximal_mu = 0.3;
+  request.options.weight_decay = 0.01;
+  const auto plain = MakeTrainer(GetParam(), false), packed = MakeTrainer(GetParam(), true);
+  ASSERT_OK_AND_ASSIGN(const ModelState start, packed->Initialize(5));
+  ModelState expected = start;
+  ASSERT_THAT(plain->Train(request, &expected), IsOk());
+  ASSERT_OK_AND_ASSIGN(const ModelState trained, TrainStreaming(*packed, request, start));
+  EXPECT_EQ(trained.floats, expected.floats);
+  ModelState without = start;
+  request.options.proximal_mu = 0;
+  ASSERT_THAT(plain->Train(request, &without), IsOk());
+  EXPECT_NE(without.floats, expected.floats);
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, PackedTrainer, testing::Values("mlp", "cnn", "cifar-cnn", "resnet9-narrow"), NameOf);
 
 // Not with BatchNorm and dropout, where a bit more or less soon leads elsewhere.

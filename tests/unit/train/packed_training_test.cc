@@ -93,15 +93,17 @@ PackedFormat Format(int exponent_bits, int mantissa_bits) {
 struct Student {
   std::shared_ptr<PackedMatrices> packed;  // nullptr: plain
   std::shared_ptr<Net> net;
+  std::vector<at::Tensor> own, anchors;  // plain parameters, and what FedProx pulls them to
+  double proximal_mu;
   std::unique_ptr<torch::optim::SGD> optimizer;
 
   Student(std::shared_ptr<PackedMatrices> keeper, bool checkpointed, const TrainingOptions& options)
       : packed(std::move(keeper)),
         net(std::make_shared<Net>(
             packed != nullptr ? std::static_pointer_cast<MatrixKeeper>(packed) : std::make_shared<PlainMatrices>(),
-            checkpointed)) {
+            checkpointed)),
+        proximal_mu(options.proximal_mu) {
     at::NoGradGuard no_grad;
-    std::vector<at::Tensor> own;
     int64_t seed = 0;
     for (const at::Tensor& parameter : net->parameters()) {
       const at::Tensor values = Number(++seed, parameter.sizes());
@@ -110,6 +112,7 @@ struct Student {
       } else {
         at::Tensor(parameter).copy_(values);
         own.push_back(parameter);
+        anchors.push_back(values);
       }
     }
     torch::optim::SGDOptions sgd(options.learning_rate);
@@ -133,6 +136,10 @@ struct Student {
     if (packed != nullptr) {
       EXPECT_TRUE(packed->EndStep().ok());
     }
+    for (size_t i = 0; proximal_mu > 0 && i < own.size(); ++i) {
+      const at::Tensor moved = own[i].detach() - anchors[i];
+      own[i].mutable_grad().add_(moved, proximal_mu);
+    }
     optimizer->step();
     return loss.item<double>();
   }
@@ -153,11 +160,12 @@ struct Student {
   }
 };
 
-TrainingOptions Options(double momentum = 0, double weight_decay = 0) {
+TrainingOptions Options(double momentum = 0, double weight_decay = 0, double proximal_mu = 0) {
   TrainingOptions options;
   options.learning_rate = 0.1;
   options.momentum = momentum;
   options.weight_decay = weight_decay;
+  options.proximal_mu = proximal_mu;
   return options;
 }
 
@@ -170,11 +178,14 @@ void ExpectSameBits(const Student& a, const Student& b) {
   }
 }
 
-class PackedTraining : public testing::TestWithParam<std::pair<bool, std::pair<double, double>>> {};
+struct Way {
+  bool checkpointed;
+  TrainingOptions options;
+};
+class PackedTraining : public testing::TestWithParam<Way> {};
 
 TEST_P(PackedTraining, EqualsPlainTrainingBitForBitAtFullWidth) {
-  const auto [checkpointed, rest] = GetParam();
-  const TrainingOptions options = Options(rest.first, rest.second);
+  const auto& [checkpointed, options] = GetParam();
   Student plain(nullptr, false, options);
   Student packed(std::make_shared<PackedMatrices>(Format(8, 23)), checkpointed, options);
   for (int64_t step = 1; step <= 100; ++step) ASSERT_EQ(plain.Step(step), packed.Step(step)) << step;
@@ -182,9 +193,10 @@ TEST_P(PackedTraining, EqualsPlainTrainingBitForBitAtFullWidth) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllWays, PackedTraining,
-                         testing::Values(std::pair(false, std::pair(0.0, 0.0)), std::pair(true, std::pair(0.0, 0.0)),
-                                         std::pair(false, std::pair(0.9, 0.01)), std::pair(false, std::pair(0.0, 0.01)),
-                                         std::pair(false, std::pair(0.9, 0.0)), std::pair(true, std::pair(0.9, 0.01))));
+                         testing::Values(Way{false, Options()}, Way{true, Options()}, Way{false, Options(0.9, 0.01)},
+                                         Way{false, Options(0, 0.01)}, Way{false, Options(0.9)},
+                                         Way{true, Options(0.9, 0.01)}, Way{false, Options(0, 0, 0.3)},
+                                         Way{false, Options(0, 0.01, 0.3)}, Way{true, Options(0.9, 0.01, 0.3)}));
 
 TEST(PackedTraining, LearnsAboutAsWellWithElevenBits) {
   TrainingOptions options = Options(0.9);
@@ -265,6 +277,25 @@ TEST(PackedTraining, TellsWhatItHolds) {
   EXPECT_NEAR(static_cast<double>(matrices.memory()) / plain, 11.0 / 32, 0.002);
   ASSERT_TRUE(matrices.BeginRound(Options(0.9), 1).ok());
   EXPECT_NEAR(static_cast<double>(matrices.memory()) / plain, 22.0 / 32, 0.004);
+}
+
+// The same values and the same gradient, in three steps of two numbers.
+TEST(PackedTraining, RoundsByTheNumberOfTheStep) {
+  auto keeper = std::make_shared<PackedMatrices>(Format(3, 3));
+  LinearLayer layer(keeper, 20, 30, false);
+  ASSERT_TRUE(keeper->BeginRound(Options(), 1).ok());
+  const at::Tensor x = Number(1, {3, 20}), start = Number(2, {30, 20});
+  std::vector<at::Tensor> after;
+  for (const uint64_t step : {1, 2, 1}) {
+    ASSERT_TRUE(keeper->matrix(0).HoldBlock(0, Student::Span(start)).ok());
+    keeper->BeginStep(step);
+    layer(x).sum().backward();
+    ASSERT_TRUE(keeper->EndStep().ok());
+    after.push_back(at::empty({30, 20}));
+    keeper->matrix(0).Expand(Student::Span(after.back()));
+  }
+  EXPECT_FALSE(at::equal(after[0], after[1]));
+  EXPECT_TRUE(at::equal(after[0], after[2]));
 }
 
 // The forward pass, and the backward pass together with the step; the last matrix is still there when the backward pass
