@@ -122,16 +122,19 @@ std::string RenderUploads(const std::vector<v1::RoundSummary>& rounds) {
 }
 
 std::string RenderClients(const std::vector<v1::ClientSummary>& clients) {
-  std::string out = absl::StrFormat("%-24s %-9s %9s %8s %11s %7s %10s  %-24s %s\n", "client", "role", "examples",
-                                    "silent", "uplink", "budget", "distortion", "software", "activity");
+  std::string out = absl::StrFormat("%-24s %-9s %9s %8s %11s %7s %12s %10s %10s %10s %9s  %-24s %s\n", "client", "role",
+                                    "examples", "silent", "uplink", "budget", "bits/param", "distortion", "weighted",
+                                    "unsent", "encode s", "software", "activity");
   for (const v1::ClientSummary& client : clients) {
     const uint64_t rate = client.uplink_bits_per_second();
-    absl::StrAppendFormat(&out, "%-24s %-9s %9u %6.1f s %11s %7s %10s  %-24s %s\n", client.client_id(),
-                          client.role() == v1::CLIENT_ROLE_EVALUATOR ? "evaluator" : "trainer", client.examples(),
-                          Seconds(client.silent_for()), rate == 0 ? "-" : DescribeLinkRate(rate),
-                          ShareOf(client.payload_bits(), client.granted_bits()),
-                          Significant(client.has_distortion(), client.distortion()), client.software(),
-                          client.activity());
+    absl::StrAppendFormat(&out, "%-24s %-9s %9u %6.1f s %11s %7s %12.6f %10s %10s %10s %9.3f  %-24s %s\n",
+                          client.client_id(), client.role() == v1::CLIENT_ROLE_EVALUATOR ? "evaluator" : "trainer",
+                          client.examples(), Seconds(client.silent_for()), rate == 0 ? "-" : DescribeLinkRate(rate),
+                          ShareOf(client.payload_bits(), client.granted_bits()), client.bits_per_parameter(),
+                          Significant(client.has_distortion(), client.distortion()),
+                          Significant(client.has_weighted_distortion(), client.weighted_distortion()),
+                          Significant(client.has_unsent_norm(), client.unsent_norm()), Seconds(client.encode_time()),
+                          client.software(), client.activity());
   }
   return out;
 }

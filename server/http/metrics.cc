@@ -50,12 +50,20 @@ Metrics::Metrics()
                                  "Bits of the newest payload, frames and manifest included, over the model's values.")),
       distortion_(Gauges(registry_, "thinwire_update_distortion",
                          "Mean over the last round's updates of their relative squared error, as their clients say.")),
+      weighted_distortion_(Gauges(registry_, "thinwire_update_weighted_distortion",
+                                  "The same under the plan's weight |u|^M, where M is not 0.")),
+      unsent_norm_(Gauges(registry_, "thinwire_update_unsent_norm",
+                          "Mean over the last round's updates of the norm of what error feedback keeps.")),
+      accuracy_per_megabit_(Gauges(registry_, "thinwire_accuracy_per_megabit",
+                                   "Accuracy that the newest evaluated round gained, over 10^6 bits of its updates.")),
       update_bytes_(OneCounter(registry_, "thinwire_update_bytes_total",
                                "Bytes of the payloads of updates that count, each once.")),
       granted_bytes_(OneCounter(registry_, "thinwire_update_granted_bytes_total",
                                 "Bytes that the budgets of these updates allowed.")),
       client_encode_(OneCounter(registry_, "thinwire_update_encode_seconds_total",
                                 "Time that clients took to encode these updates, as they say.")),
+      update_decode_(OneCounter(registry_, "thinwire_update_decode_seconds_total",
+                                "Time that the server took to check these updates and fold them in.")),
       round_(OneGauge(registry_, "thinwire_round", "The open round, or the last one.")),
       version_(OneGauge(registry_, "thinwire_model_version", "The newest published version of the model.")),
       wanted_(OneGauge(registry_, "thinwire_updates_wanted", "Updates that the open round waits for.")),
@@ -110,12 +118,27 @@ void Metrics::SetBitsPerParameter(Direction direction, double bits) {
   bits_per_parameter_.Add({{"direction", Name(direction)}}).Set(bits);
 }
 
+namespace {
+
+// A page without the value, rather than with one of an older round.
+void SetOrRemove(const std::optional<double>& value, prometheus::Family<prometheus::Gauge>* family) {
+  prometheus::Gauge& gauge = family->Add({});
+  value.has_value() ? gauge.Set(*value) : family->Remove(&gauge);
+}
+
+}  // namespace
+
 void Metrics::AddUploads(const UploadMetrics& uploads) {
   update_bytes_.Increment(static_cast<double>(uploads.payload_bits) / 8);
   granted_bytes_.Increment(static_cast<double>(uploads.granted_bits) / 8);
   client_encode_.Increment(absl::ToDoubleSeconds(uploads.encode_time));
-  if (uploads.distortion.has_value()) distortion_.Add({}).Set(*uploads.distortion);
+  update_decode_.Increment(absl::ToDoubleSeconds(uploads.decode_time));
+  SetOrRemove(uploads.distortion, &distortion_);
+  SetOrRemove(uploads.weighted_distortion, &weighted_distortion_);
+  SetOrRemove(uploads.unsent_norm, &unsent_norm_);
 }
+
+void Metrics::SetAccuracyPerMegabit(double accuracy) { accuracy_per_megabit_.Add({}).Set(accuracy); }
 
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 

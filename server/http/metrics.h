@@ -32,9 +32,11 @@ struct WaitingMetrics {
 // The updates of a published round, in sum.
 struct UploadMetrics {
   uint64_t payload_bits = 0;
-  uint64_t granted_bits = 0;         // 0 without a budget
-  absl::Duration encode_time;        // of their clients
-  std::optional<double> distortion;  // mean
+  uint64_t granted_bits = 0;   // 0 without a budget
+  absl::Duration encode_time;  // of their clients
+  absl::Duration decode_time;  // of the server
+  // Means; none where no client reported one.
+  std::optional<double> distortion, weighted_distortion, unsent_norm;
 };
 
 // Thread-safe. Counters start at 0 with the process.
@@ -63,6 +65,8 @@ class Metrics {
   void SetBitsPerParameter(Direction direction, double bits);
 
   void AddUploads(const UploadMetrics& uploads);
+  // Of the newest version that was evaluated, as the one before it was: accuracy gained over 10^6 bits of its updates.
+  void SetAccuracyPerMegabit(double accuracy);
 
   // Prometheus text format.
   std::string Text() const;
@@ -82,9 +86,13 @@ class Metrics {
   GaugeFamily& queue_depth_;
   GaugeFamily& bits_per_parameter_;
   GaugeFamily& distortion_;
+  GaugeFamily& weighted_distortion_;
+  GaugeFamily& unsent_norm_;
+  GaugeFamily& accuracy_per_megabit_;
   prometheus::Counter& update_bytes_;
   prometheus::Counter& granted_bytes_;
   prometheus::Counter& client_encode_;
+  prometheus::Counter& update_decode_;
   prometheus::Gauge& round_;
   prometheus::Gauge& version_;
   prometheus::Gauge& wanted_;

@@ -13,6 +13,7 @@
 #include "absl/functional/function_ref.h"
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
+#include "common/codec/coding_report.h"
 #include "common/tensor/model_spec.h"
 #include "server/round/events.h"
 
@@ -22,8 +23,10 @@ namespace thinwire {
 struct ClientLink {
   uint64_t bits_per_second = 0;  // as the client says; 0: not known
   uint64_t granted_bits = 0;     // for its newest upload under a budget
-  uint64_t payload_bits = 0;     // of its newest update
-  std::optional<double> distortion;
+  // Of its newest update.
+  uint64_t payload_bits = 0;
+  double bits_per_parameter = 0;  // of the model's trainable ones
+  CodingReport coding;
 };
 
 struct ClientInfo {

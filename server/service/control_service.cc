@@ -21,6 +21,19 @@ namespace {
 constexpr uint32_t kMaxRounds = 1000;
 constexpr uint32_t kMaxClients = 1000;
 
+void FillLink(const ClientLink& link, v1::ClientSummary* summary) {
+  summary->set_uplink_bits_per_second(link.bits_per_second);
+  summary->set_granted_bits(link.granted_bits);
+  summary->set_payload_bits(link.payload_bits);
+  summary->set_bits_per_parameter(link.bits_per_parameter);
+  *summary->mutable_encode_time() = ToProto(link.coding.time);
+  if (link.coding.distortion.has_value()) summary->set_distortion(*link.coding.distortion);
+  if (link.coding.weighted_distortion.has_value()) {
+    summary->set_weighted_distortion(*link.coding.weighted_distortion);
+  }
+  if (link.coding.unsent_norm.has_value()) summary->set_unsent_norm(*link.coding.unsent_norm);
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest*,
@@ -81,10 +94,7 @@ grpc::ServerUnaryReactor* ControlService::ListClients(grpc::CallbackServerContex
     summary->set_examples(client.examples);
     summary->set_software(client.software);
     summary->set_activity(client.activity);
-    summary->set_uplink_bits_per_second(client.link.bits_per_second);
-    summary->set_granted_bits(client.link.granted_bits);
-    summary->set_payload_bits(client.link.payload_bits);
-    if (client.link.distortion.has_value()) summary->set_distortion(*client.link.distortion);
+    FillLink(client.link, summary);
     *summary->mutable_silent_for() = ToProto(std::max(now - client.last_seen, absl::ZeroDuration()));
   }
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/round/names.h"
 #include "server/service/retry_window.h"
+#include "server/service/round_summary.h"
 
 namespace thinwire {
 namespace {
@@ -215,8 +216,19 @@ void RunDriver::EvaluationArrived(const EvaluationRow& evaluation, const std::st
   if (!evaluation_.has_value() || evaluation.version >= evaluation_->version) evaluation_ = evaluation;
   spdlog::info("evaluated version={} accuracy={:.4f} loss={:.4f} examples={} client={}", evaluation.version,
                evaluation.accuracy, evaluation.loss, evaluation.examples, evaluation.client);
+  GaugeAccuracy(evaluation.version);
   Apply(EvaluationReported{assignment});
   ReleaseVersions();
+}
+
+void RunDriver::GaugeAccuracy(uint64_t version) {
+  const absl::StatusOr<std::optional<VersionRow>> row = parts_.journal->FindVersion(version);
+  if (!row.ok() || !row->has_value() || (*row)->round == 0) return;
+  const absl::StatusOr<std::vector<RoundRow>> rounds = parts_.journal->Rounds((*row)->round, 1);
+  if (!rounds.ok() || rounds->empty()) return;
+  const absl::StatusOr<v1::RoundSummary> summary = MakeSummary(rounds->front(), parts_.journal);
+  if (!summary.ok() || !summary->uploads().has_accuracy_per_megabit()) return;
+  parts_.metrics->SetAccuracyPerMegabit(summary->uploads().accuracy_per_megabit());
 }
 
 std::shared_ptr<const ModelSpec> RunDriver::ModelFor(WorkKind kind) const {

@@ -109,6 +109,8 @@ class RunDriver {
   void Published(const VersionRow& version, const std::vector<std::string>& consumed, const std::string& uploads = "");
   void CountUploads(const std::string& uploads);
   double BitsPerParameter(const PayloadRef& payload) const;
+  // What the round of this evaluated version gained, for /metrics, if the version before was evaluated too.
+  void GaugeAccuracy(uint64_t version);
   void EvictStrangers();
   void ReleaseVersions();
   // Answers the client's call with the retry window.

@@ -140,7 +140,10 @@ void RunDriver::CountUploads(const std::string& uploads) {
   metrics.payload_bits = summary.payload_bits();
   metrics.granted_bits = summary.granted_bits();
   metrics.encode_time = FromProto(summary.encode_time()).value_or(absl::ZeroDuration());
+  metrics.decode_time = FromProto(summary.decode_time()).value_or(absl::ZeroDuration());
   if (summary.has_distortion()) metrics.distortion = summary.distortion();
+  if (summary.has_weighted_distortion()) metrics.weighted_distortion = summary.weighted_distortion();
+  if (summary.has_unsent_norm()) metrics.unsent_norm = summary.unsent_norm();
   parts_.metrics->AddUploads(metrics);
 }
 

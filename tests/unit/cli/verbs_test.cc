@@ -224,13 +224,19 @@ TEST_F(VerbsTest, UploadsShowWhatUpdatesTookAndWhatCameOfIt) {
 TEST_F(VerbsTest, ClientsShowWhatTheirLinksCarryAndHowTheyUsedTheirBudgets) {
   control.clients = {"hospital-1"};
   EXPECT_EQ(Run(RunClients), CliExit::kOk);
-  EXPECT_THAT(out, testing::ContainsRegex("hospital-1 +trainer +0 +0.0 s +- +- +- "));
+  EXPECT_THAT(out, testing::ContainsRegex("hospital-1 +trainer +0 +0.0 s +- +- +0.000000 +- +- +- +0.000 "));
   control.client.set_uplink_bits_per_second(64'000);
   control.client.set_granted_bits(20'000);
   control.client.set_payload_bits(19'500);
+  control.client.set_bits_per_parameter(0.049);
   control.client.set_distortion(0.125);
+  control.client.set_weighted_distortion(0.0625);
+  control.client.set_unsent_norm(3.5);
+  control.client.mutable_encode_time()->set_seconds(2);
   EXPECT_EQ(Run(RunClients), CliExit::kOk);
-  EXPECT_THAT(out, testing::ContainsRegex("hospital-1 +trainer +0 +0.0 s +64 kbit/s +97.50% +0.125 "));
+  EXPECT_THAT(out,
+              testing::ContainsRegex("hospital-1 +trainer +0 +0.0 s +64 kbit/s +97.50% +0.049000 +0.125 +0.0625 +3.5 "
+                                     "+2.000 "));
 }
 
 TEST_F(VerbsTest, ExportWritesTheModelWholeAndSaysWhichVersion) {

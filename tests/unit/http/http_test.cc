@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(HttpServer, AnswersProbesAndScrapes) {
   absl::Status alive;
@@ -75,6 +76,23 @@ TEST(Metrics, ThePageHasEveryFamilyWithItsLabels) {
             HasSubstr("thinwire_updates_wanted 8"), HasSubstr("thinwire_updates_received 5"),
             HasSubstr("thinwire_round_time_left_seconds 41"), HasSubstr("thinwire_queue_depth{queue=\"io\"} 6"),
             HasSubstr("thinwire_fold_seconds_bucket{le=\"0.003\"} 1"), HasSubstr("thinwire_publish_seconds_sum 2")));
+}
+
+TEST(Metrics, ThePageHasWhatTheLastRoundsUpdatesTookAndLost) {
+  Metrics metrics;
+  metrics.AddUploads({8000, 16000, absl::Seconds(3), absl::Seconds(1), 0.25, 0.125, 7});
+  metrics.SetAccuracyPerMegabit(0.5);
+  EXPECT_THAT(
+      metrics.Text(),
+      AllOf(HasSubstr("thinwire_update_bytes_total 1000"), HasSubstr("thinwire_update_granted_bytes_total 2000"),
+            HasSubstr("thinwire_update_encode_seconds_total 3"), HasSubstr("thinwire_update_decode_seconds_total 1"),
+            HasSubstr("thinwire_update_distortion 0.25"), HasSubstr("thinwire_update_weighted_distortion 0.125")));
+  EXPECT_THAT(metrics.Text(),
+              AllOf(HasSubstr("thinwire_update_unsent_norm 7"), HasSubstr("thinwire_accuracy_per_megabit 0.5")));
+  metrics.AddUploads({8000, 16000, absl::Seconds(3), absl::Seconds(1), 0.5, std::nullopt, std::nullopt});
+  EXPECT_THAT(metrics.Text(), AllOf(HasSubstr("thinwire_update_distortion 0.5"),
+                                    Not(HasSubstr("thinwire_update_weighted_distortion 0.125")),
+                                    Not(HasSubstr("thinwire_update_unsent_norm 7"))));
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ std::string PageWithAllFamilies() {
   metrics.SetClients(Role::kTrainer, 1);
   metrics.SetQueueDepth("io", 1);
   metrics.SetBitsPerParameter(Direction::kDown, 8);
-  metrics.AddUploads({8, 16, absl::Seconds(1), 0.5});
+  metrics.AddUploads({8, 16, absl::Seconds(1), absl::Seconds(1), 0.5, 0.25, 2});
+  metrics.SetAccuracyPerMegabit(0.5);
   return metrics.Text();
 }
 

@@ -130,6 +130,44 @@ TEST_F(BudgetTest, EachClientIsGrantedWhatItsLinkCarriesAndHeldToItAcrossARestar
                                          HasSubstr("thinwire_update_distortion 0.25")));
 }
 
+// What a client says of its coding, and what its bits gained, are in the list of clients and on the page of metrics.
+TEST_F(BudgetTest, WhatAnUpdateLostAndGainedIsToldOfItsClientAndGraphed) {
+  Start(absl::StrCat(kPlan, "evaluation { every: 1 } run { rounds: 1 }"));
+  TestClient e = Client("e"), a = Client("a");
+  ASSERT_THAT(e.JoinAsEvaluator(), IsOk());
+  const auto evaluate = [&e](double accuracy) {
+    ASSERT_OK_AND_ASSIGN(const v1::Assignment work, e.AwaitWork());
+    ASSERT_THAT(e.ReportEvaluation(work.assignment_id(), accuracy, 1), IsOk());
+  };
+  evaluate(0.25);
+  ASSERT_THAT(a.Join(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment work, a.AwaitWork());
+  const PayloadBytes payload = Coded(CodecId::kRdu, Code("rdu:bits=1", 1000), work);
+  v1::UploadHeader header = a.Header(work, payload.ref);
+  header.mutable_coding()->set_distortion(0.5);
+  header.mutable_coding()->set_weighted_distortion(0.125);
+  header.mutable_coding()->set_unsent_norm(7);
+  header.mutable_coding()->mutable_time()->set_seconds(3);
+  ASSERT_THAT(a.Upload(header, payload.bytes, payload.bytes.size()), IsOk());
+  const v1::ClientSummary client = ListClients().clients(0);
+  EXPECT_EQ(client.client_id(), "a");
+  EXPECT_NEAR(client.bits_per_parameter(), static_cast<double>(payload.ref.bits()) / 70'003, 1e-9);
+  EXPECT_EQ(client.distortion(), 0.5);
+  EXPECT_EQ(client.weighted_distortion(), 0.125);
+  EXPECT_EQ(client.unsent_norm(), 7);
+  EXPECT_EQ(client.encode_time().seconds(), 3);
+  evaluate(0.75);
+  WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
+  const double gained = ListRounds().rounds(0).uploads().accuracy_per_megabit();
+  EXPECT_NEAR(gained, 0.5 / (static_cast<double>(payload.ref.bits()) / 1e6), 1e-9);
+  const std::string page = HttpGet("/metrics");
+  EXPECT_THAT(
+      page,
+      AllOf(HasSubstr("thinwire_update_weighted_distortion 0.125"), HasSubstr("thinwire_update_unsent_norm 7"),
+            HasSubstr("thinwire_update_encode_seconds_total 3"), HasSubstr("\nthinwire_update_decode_seconds_total ")));
+  EXPECT_THAT(page, HasSubstr(absl::StrCat("\nthinwire_accuracy_per_megabit ", gained).substr(0, 34)));
+}
+
 TEST_F(BudgetTest, AReportOfCodingThatIsNoNumberIsRefused) {
   Start(kPlan);
   TestClient a = Client("a");

@@ -24,15 +24,6 @@ class ControlTest : public ServerFixture {
     v1::StopRunResponse response;
     return FromGrpcStatus(control_->StopRun(&context, request, &response));
   }
-  v1::ListClientsResponse ListClients(const std::string& after, uint32_t limit) {
-    grpc::ClientContext context;
-    v1::ListClientsRequest request;
-    request.set_after_client_id(after);
-    request.set_max_clients(limit);
-    v1::ListClientsResponse response;
-    EXPECT_TRUE(control_->ListClients(&context, request, &response).ok());
-    return response;
-  }
 };
 
 TEST_F(ControlTest, ARunThatWaitsForItsStartGivesNoWorkBeforeIt) {

@@ -142,6 +142,16 @@ v1::Status ServerFixture::WaitFor(const std::function<bool(const v1::Status&)>& 
   return response.status();
 }
 
+v1::ListClientsResponse ServerFixture::ListClients(const std::string& after, uint32_t limit) {
+  grpc::ClientContext context;
+  v1::ListClientsRequest request;
+  request.set_after_client_id(after);
+  request.set_max_clients(limit);
+  v1::ListClientsResponse response;
+  EXPECT_TRUE(control_->ListClients(&context, request, &response).ok());
+  return response;
+}
+
 v1::ListRoundsResponse ServerFixture::ListRounds() {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);

@@ -48,6 +48,7 @@ class ServerFixture : public testing::Test {
   // Watches until `wanted` is true of the status, or the stream or its deadline ends: then the test fails.
   v1::Status WaitFor(const std::function<bool(const v1::Status&)>& wanted);
   v1::ListRoundsResponse ListRounds();
+  v1::ListClientsResponse ListClients(const std::string& after = "", uint32_t limit = 0);
   // The weights of a version, by way of ExportModel.
   absl::StatusOr<ModelState> Export(std::optional<uint64_t> version = std::nullopt);
   std::string HttpGet(const std::string& path);
