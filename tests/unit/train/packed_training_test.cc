@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -182,6 +183,10 @@ struct Way {
   bool checkpointed;
   TrainingOptions options;
 };
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << (way.checkpointed ? "checkpoints, " : "") << "momentum " << way.options.momentum << ", weight decay "
+       << way.options.weight_decay << ", mu " << way.options.proximal_mu;
+}
 class PackedTraining : public testing::TestWithParam<Way> {};
 
 TEST_P(PackedTraining, EqualsPlainTrainingBitForBitAtFullWidth) {
