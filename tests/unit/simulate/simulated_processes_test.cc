@@ -224,6 +224,45 @@ TEST_F(SimulatedProcessesTest, StatisticsUnderABudgetAreThoseOfProcesses) {
 }
 #endif
 
+#if THINWIRE_HAS_TORCH
+// Online model compression down, packed weights, and what an update of few bits left out in the next one.
+TEST_F(SimulatedProcessesTest, PackedWeightsUnderABudgetWithErrorFeedbackAreThoseOfProcesses) {
+  const std::string data = folder_.path();
+  ASSERT_THAT(WriteCifarFolder(data, 96, 20), IsOk());
+  constexpr char kPlan[] = R"(plan { explicit {
+    downlink { value { float_blocks { exponent_bits: 3 mantissa_bits: 7 scale: SCALE_RULE_POWER_OF_TWO weights_only: true
+                                      partial: 0.1 } } }
+    uplink { representation: UPLINK_REPRESENTATION_DELTA update { bits_per_parameter: 0.1 rdu { fast: true } }
+             error_feedback {} } } }
+)";
+  Sections sections;
+  sections.model = "from_client_seed: 11";
+  sections.training = "batch_size: 16 learning_rate: 0.02 sgd { momentum: 0.9 }";
+  ASSERT_THAT(cluster_.StartServer(Config(3, 2, kPlan, sections)), IsOk());
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_THAT(cluster_.StartClient(absl::StrCat("trainer-", i),
+                                     {"--task=classify", "--model=cifar-cnn", "--weights=packed", "--data=" + data,
+                                      "--partition=iid", "--seed=11", absl::StrCat("--shard=", i, "/2")}),
+                IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::Status status, cluster_.AwaitEnd(absl::Seconds(240)));
+  const std::vector<std::string> flags = {"--model=cifar-cnn", "--data=" + data,        "--partition=iid",
+                                          "--clients=2",       "--clients-per-round=2", "--rounds=3",
+                                          "--batch=16",        "--learning-rate=0.02",  "--evaluate-every=0"};
+  const auto simulate = [&](const std::string& weights, const std::string& decay) {
+    std::vector<std::string> all = {"--weights=" + weights, "--plan=rdu:bits=0.1,fast,down=omc,decay=" + decay};
+    all.insert(all.end(), flags.begin(), flags.end());
+    return SimulatedResult(all);
+  };
+  const nlohmann::json simulated = simulate("packed", "1");
+  EXPECT_EQ(simulated["model_sha256"], ExportedDigest(status));
+  EXPECT_EQ(simulated["trainers"]["up"]["payload"], status.trainer_traffic().up().payload_bytes());
+  EXPECT_EQ(simulated["trainers"]["down"]["payload"], status.trainer_traffic().down().payload_bytes());
+  EXPECT_NE(simulated["model_sha256"], simulate("packed", "0")["model_sha256"]);
+  EXPECT_NE(simulated["model_sha256"], simulate("full", "1")["model_sha256"]);
+}
+#endif
+
 TEST_F(SimulatedProcessesTest, WrongUsageExitsWithTwoAndNamesTheFlag) {
   EXPECT_EQ(Simulate({"--rounds=0"}), 2);
   EXPECT_THAT(FileTail(Log(), 5), HasSubstr("--rounds is '0'"));
