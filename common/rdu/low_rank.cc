@@ -53,34 +53,41 @@ void RowDots(const MatrixView& matrix, const double* sides, size_t rank, double*
   }
 }
 
-// sum[j] += weights[0] * rows[j] + ... of kBlock rows, one after the other.
-TW_TARGET_CLONES void AddRows(const double* weights, const float* rows, size_t stride, size_t size, double* sum) {
+TW_TARGET_CLONES void Widen(const float* row, size_t size, double* wide) {
+  for (size_t j = 0; j < size; ++j) wide[j] = row[j];
+}
+
+// sum[j] += weights[0] * rows[0][j] + ... of kBlock rows, one after the other.
+TW_TARGET_CLONES void AddRows(const double* weights, const double (*rows)[kTile], size_t size, double* sum) {
   for (size_t j = 0; j < size; ++j) {
     double value = sum[j];
-    for (size_t b = 0; b < kBlock; ++b) value += weights[b] * static_cast<double>(rows[b * stride + j]);
+    for (size_t b = 0; b < kBlock; ++b) value += weights[b] * rows[b][j];
     sum[j] = value;
   }
 }
 
-TW_TARGET_CLONES void AddRow(double weight, const float* row, size_t size, double* sum) {
-  for (size_t j = 0; j < size; ++j) sum[j] += weight * static_cast<double>(row[j]);
+TW_TARGET_CLONES void AddRow(double weight, const double* row, size_t size, double* sum) {
+  for (size_t j = 0; j < size; ++j) sum[j] += weight * row[j];
 }
 
 // out[k * columns + j] = sum over rows i, ascending, of weights[k * rows + i] * (row i)[j].
 void RowSums(const MatrixView& matrix, const double* weights, size_t rank, double* out) {
   const size_t n = matrix.columns;
   std::fill(out, out + rank * n, 0.0);
+  double wide[kBlock][kTile];
   for (size_t first = 0; first < n; first += kTile) {
     const size_t size = std::min(kTile, n - first);
-    size_t i = 0;
-    for (; i + kBlock <= matrix.rows; i += kBlock) {
+    for (size_t i = 0; i < matrix.rows; i += kBlock) {
+      const size_t count = std::min(kBlock, matrix.rows - i);
+      for (size_t b = 0; b < count; ++b) Widen(matrix.values + (i + b) * n + first, size, wide[b]);
       for (size_t k = 0; k < rank; ++k) {
-        AddRows(weights + k * matrix.rows + i, matrix.values + i * n + first, n, size, out + k * n + first);
-      }
-    }
-    for (; i < matrix.rows; ++i) {
-      for (size_t k = 0; k < rank; ++k) {
-        AddRow(weights[k * matrix.rows + i], matrix.values + i * n + first, size, out + k * n + first);
+        const double* w = weights + k * matrix.rows + i;
+        double* sum = out + k * n + first;
+        if (count == kBlock) {
+          AddRows(w, wide, size, sum);
+        } else {
+          for (size_t b = 0; b < count; ++b) AddRow(w[b], wide[b], size, sum);
+        }
       }
     }
   }
