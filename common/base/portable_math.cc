@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "common/base/target_clones.h"
+
 namespace thinwire {
 namespace {
 
@@ -13,8 +15,15 @@ static_assert(FLT_EVAL_METHOD == 0, "extended precision would give other bits th
 constexpr double kLn2High = 6.93147180369123816490e-01;
 constexpr double kLn2Low = 1.90821492927058770002e-10;
 constexpr double kSqrtHalf = 0.70710678118654752440;
+constexpr uint64_t kFraction = (uint64_t{1} << 52) - 1;
 constexpr int kLogTerms = 12;  // s <= 0.1716: the first term left out is below 1e-19
 constexpr int kExpTerms = 15;  // |r| <= 0.3466: the first term left out is below 1e-20
+
+uint64_t ToBits(double value) {
+  uint64_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
 
 double FromBits(uint64_t bits) {
   double value;
@@ -22,17 +31,12 @@ double FromBits(uint64_t bits) {
   return value;
 }
 
-}  // namespace
-
-double PortableLog(double x) {
-  uint64_t bits;
-  std::memcpy(&bits, &x, sizeof(bits));
-  int exponent = static_cast<int>(bits >> 52) - 1022;
-  double mantissa = FromBits((bits & ((uint64_t{1} << 52) - 1)) | (uint64_t{1022} << 52));  // [0.5, 1)
-  if (mantissa < kSqrtHalf) {
-    mantissa *= 2;
-    --exponent;
-  }
+// Both without branches, so that PortablePowers runs in vectors.
+inline double Log(double x) {
+  const uint64_t bits = ToBits(x), fraction = bits & kFraction;
+  const uint64_t bias = fraction < (ToBits(kSqrtHalf) & kFraction) ? 1023 : 1022;
+  const double mantissa = FromBits(fraction | bias << 52);  // sqrt(1/2) .. sqrt(2)
+  const double exponent = static_cast<int>(bits >> 52) - static_cast<int>(bias);
   // log m = 2 atanh(s) = 2 (s + s^3/3 + s^5/5 + ...), s = (m-1)/(m+1)
   const double s = (mantissa - 1) / (mantissa + 1);
   const double square = s * s;
@@ -41,14 +45,25 @@ double PortableLog(double x) {
   return exponent * kLn2High + (2 * s + (2 * s * sum + exponent * kLn2Low));
 }
 
-double PortableExp(double x) {
-  if (x < -708) return 0;
-  if (x > 709) x = 709;
-  const int k = static_cast<int>(x / kLn2High + (x < 0 ? -0.5 : 0.5));
-  const double r = (x - k * kLn2High) - k * kLn2Low;
+inline double Exp(double x) {
+  double capped = x < -708 ? -708.0 : x;
+  capped = capped > 709 ? 709.0 : capped;
+  const int k = static_cast<int>(capped / kLn2High + (capped < 0 ? -0.5 : 0.5));
+  const double r = (capped - k * kLn2High) - k * kLn2Low;
   double sum = 1;
   for (int i = kExpTerms; i >= 1; --i) sum = 1 + r * sum / i;
-  return sum * FromBits(static_cast<uint64_t>(k + 1023) << 52);  // 2^k: -1021 <= k <= 1023
+  const auto power = static_cast<uint64_t>(x < -708 ? 0 : k + 1023);  // -1021 <= k <= 1023
+  return sum * FromBits(power << 52);
+}
+
+}  // namespace
+
+double PortableLog(double x) { return Log(x); }
+
+double PortableExp(double x) { return Exp(x); }
+
+TW_TARGET_CLONES void PortablePowers(double power, size_t count, double* x) {
+  for (size_t i = 0; i < count; ++i) x[i] = Exp(power * Log(x[i]));
 }
 
 }  // namespace thinwire

@@ -3,6 +3,8 @@
 #ifndef THINWIRE_COMMON_BASE_PORTABLE_MATH_H_
 #define THINWIRE_COMMON_BASE_PORTABLE_MATH_H_
 
+#include <cstddef>
+
 namespace thinwire {
 
 // Natural logarithm of a positive, finite, normal number. Relative error below 1e-15, absolute near 1.
@@ -10,6 +12,9 @@ double PortableLog(double x);
 
 // e^x for finite x; 0 below -708 (where libm gives numbers under 1e-307), and x is capped at 709.
 double PortableExp(double x);
+
+// x[i] becomes PortableExp(power * PortableLog(x[i])), bit for bit, but several at a time.
+void PortablePowers(double power, size_t count, double* x);
 
 }  // namespace thinwire
 

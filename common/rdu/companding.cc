@@ -13,8 +13,14 @@ namespace {
 
 constexpr int kBias = 127, kMaxEighths = 128, kMaxScale = 254;
 
-// |x|^power with the sign of x, of a number that is neither 0 nor infinite.
-double SignedPower(double x, double power) { return std::copysign(PortableExp(power * PortableLog(std::fabs(x))), x); }
+constexpr size_t kTile = 256;
+
+// |unit x|^power with the sign of x, of up to kTile finite numbers; 0 of 0.
+void SignedPowers(const float* x, size_t count, double unit, double power, double* out) {
+  for (size_t i = 0; i < count; ++i) out[i] = x[i] == 0 ? 1 : unit * std::fabs(static_cast<double>(x[i]));
+  PortablePowers(power, count, out);
+  for (size_t i = 0; i < count; ++i) out[i] = x[i] == 0 ? x[i] : std::copysign(out[i], static_cast<double>(x[i]));
+}
 
 }  // namespace
 
@@ -40,8 +46,11 @@ std::string Companding::Bytes() const { return {static_cast<char>(eighths_), sta
 std::vector<float> Companding::Compress(absl::Span<const float> values) const {
   const double unit = std::ldexp(1.0, kBias - scale_);
   std::vector<float> compressed(values.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] != 0) compressed[i] = static_cast<float>(SignedPower(unit * values[i], power()));
+  double powers[kTile];
+  for (size_t first = 0; first < values.size(); first += kTile) {
+    const size_t count = std::min(kTile, values.size() - first);
+    SignedPowers(values.data() + first, count, unit, power(), powers);
+    std::copy(powers, powers + count, compressed.begin() + static_cast<ptrdiff_t>(first));
   }
   return compressed;
 }
@@ -49,9 +58,13 @@ std::vector<float> Companding::Compress(absl::Span<const float> values) const {
 void Companding::Expand(absl::Span<float> values) const {
   constexpr double kLargest = std::numeric_limits<float>::max();
   const double unit = std::ldexp(1.0, scale_ - kBias), inverse = 1 / power();
-  for (float& value : values) {
-    if (value == 0) continue;
-    value = static_cast<float>(std::clamp(unit * SignedPower(value, inverse), -kLargest, kLargest));
+  double powers[kTile];
+  for (size_t first = 0; first < values.size(); first += kTile) {
+    const size_t count = std::min(kTile, values.size() - first);
+    SignedPowers(values.data() + first, count, 1, inverse, powers);
+    for (size_t i = 0; i < count; ++i) {
+      values[first + i] = static_cast<float>(std::clamp(unit * powers[i], -kLargest, kLargest));
+    }
   }
 }
 

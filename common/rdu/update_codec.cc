@@ -141,13 +141,18 @@ absl::StatusOr<double> WeightedError(absl::Span<const UpdateTensor> tensors, con
                                      absl::string_view bytes, double exponent) {
   TW_ASSIGN_OR_RETURN(UpdateDecoder decoder, UpdateDecoder::Create(bytes));
   std::vector<float> decoded;
+  std::vector<double> weights;
   double sum = 0;
   for (const size_t t : order) {
     decoded.resize(tensors[t].values.size());
     TW_RETURN_IF_ERROR(decoder.Next(tensors[t].dimensions, absl::MakeSpan(decoded)));
+    const float* const values = tensors[t].values.data();
+    weights.resize(decoded.size());
+    for (size_t i = 0; i < decoded.size(); ++i) weights[i] = values[i] == 0 ? 1.0 : std::fabs(values[i]);
+    PortablePowers(exponent, weights.size(), weights.data());
     for (size_t i = 0; i < decoded.size(); ++i) {
-      const double x = tensors[t].values[i], error = x - decoded[i];
-      if (x != 0) sum += PortableExp(exponent * PortableLog(std::fabs(x))) * error * error;
+      const double x = values[i], error = x - decoded[i];
+      if (x != 0) sum += weights[i] * error * error;
     }
   }
   return sum;

@@ -1,6 +1,7 @@
 #include "common/base/portable_math.h"
 
 #include <cmath>
+#include <vector>
 
 #include "common/base/bytes.h"
 #include "common/base/rng.h"
@@ -40,6 +41,19 @@ TEST(PortableMath, HasExactValuesWhereTheyExist) {
   EXPECT_EQ(PortableExp(0), 1);
   EXPECT_EQ(PortableExp(-709), 0);
   EXPECT_EQ(PortableExp(1e300), PortableExp(709));
+}
+
+TEST(PortableMath, PowersOfManyHaveTheBitsOfOneAtATime) {
+  RandomStream random(3);
+  std::vector<double> x(10007);  // odd, so that the last ones fill no vector
+  for (double& v : x) v = std::ldexp(0.5 + random.NextDouble(), static_cast<int>(random.Below(2000)) - 1000);
+  for (const double power : {0.2, 1.0, 1.25, 5.0}) {
+    std::vector<double> powers = x;
+    PortablePowers(power, powers.size(), powers.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_EQ(Bits(powers[i]), Bits(PortableExp(power * PortableLog(x[i])))) << x[i] << " " << power;
+    }
+  }
 }
 
 // A change of these bits moves samples between clients of running federations.
