@@ -32,12 +32,9 @@ class RangeEncoder {
   // `p`: the probability that `bit` is 1, 1 .. 65535.
   void Encode(bool bit, int p) {
     const auto bound = static_cast<uint32_t>((uint64_t{range_} * static_cast<uint32_t>(p)) >> kProbabilityBits);
-    if (bit) {
-      range_ = bound;
-    } else {
-      low_ += bound;
-      range_ -= bound;
-    }
+    const uint32_t zero = bit ? 0 : ~0u;  // a mask instead of a branch that nobody can predict
+    low_ += bound & zero;
+    range_ = bound + ((range_ - 2 * bound) & zero);
     while (range_ < kBottom) ShiftLow();
   }
   // `bits` <= 16 equally likely bits.
@@ -79,13 +76,10 @@ class RangeDecoder {
   bool Decode(int p) {
     const auto bound = static_cast<uint32_t>((uint64_t{range_} * static_cast<uint32_t>(p)) >> kProbabilityBits);
     const bool bit = code_ < bound;
-    if (bit && uint64_t{code_} + unknown_ >= bound) exhausted_ = true;
-    if (bit) {
-      range_ = bound;
-    } else {
-      code_ -= bound;
-      range_ -= bound;
-    }
+    exhausted_ |= bit & (uint64_t{code_} + unknown_ >= bound);
+    const uint32_t zero = bit ? 0 : ~0u;  // a mask instead of a branch that nobody can predict
+    code_ -= bound & zero;
+    range_ = bound + ((range_ - 2 * bound) & zero);
     while (range_ < kBottom) {
       range_ <<= 8;
       ShiftIn();
