@@ -28,7 +28,7 @@ inactive thinwire-server  # it waits for its configuration
 
 sed -i 's/rounds: 100/rounds: 4/' /etc/thinwire/server.textproto
 # Uploads are paced, so that every round takes two seconds or more and the server is killed in one, on any machine.
-sed -i 's|^THINWIRE_CLIENT_FLAGS=.*|THINWIRE_CLIENT_FLAGS="--task classify --model mlp --data /srv/data --samples 1000 --uplink 1mbit"|' \
+sed -i 's|^THINWIRE_CLIENT_FLAGS=.*|THINWIRE_CLIENT_FLAGS="--task classify --model mlp --data /srv/data --samples 1000 --uplink 1Mbit"|' \
   /etc/default/thinwire-client
 flags=$(sed -n 's/^THINWIRE_CLIENT_FLAGS="\(.*\)"/\1/p' /etc/default/thinwire-client)
 echo "THINWIRE_CLIENT_FLAGS=\"$flags --shard 0/2\"" >/etc/thinwire/client-a.env
