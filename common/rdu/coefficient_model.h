@@ -11,7 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "common/entropy/adaptive_bit.h"
 #include "common/entropy/mixer.h"
@@ -26,17 +26,19 @@ constexpr size_t kPlaneKinds = 4;
 // A magnitude has at most so many bits.
 constexpr uint32_t kMaxMagnitudeBits = 31;
 
-// One decision: its inputs, what they come to, and what learns from the outcome.
-template <int kInputs>
+// One decision: its inputs, what they come to, and what learns from the outcome. kLanes: a power of two, with room for
+// the inputs and a constant one.
+template <int kInputs, int kLanes>
 struct Prediction {
   static constexpr int32_t kBias = 256;
 
   std::array<AdaptiveBit*, kInputs> bits;
-  Mixer<kInputs + 1>* mixer;
-  typename Mixer<kInputs + 1>::LogOdds inputs;
+  Mixer<kLanes>* mixer;
+  typename Mixer<kLanes>::LogOdds inputs;
   int p;  // that the answer is yes
 
   void Mix(const LogisticTables& tables) {
+    inputs.fill(0);
     for (int i = 0; i < kInputs; ++i) inputs[i] = Stretch(tables, bits[i]->p());
     inputs[kInputs] = kBias;
     p = mixer->Mix(tables, inputs);
@@ -47,26 +49,40 @@ struct Prediction {
   }
 };
 
-// About 300 KB. Not thread-safe. Coder is EncodeBits or DecodeBits (coded_bits.h).
-class CoefficientModel {
+// Where a coefficient stands, and what its contexts have in common.
+struct CoefficientPlace {
+  const SegmentContext& columns;
+  size_t i;  // which column of them
+  const RowContext& row;
+  uint32_t near = 0, expected = 0, row_fast = 0;  // PredictNonzero's
+};
+
+// What planes of one kind learn: 113 KB. Not thread-safe. Coder is EncodeBits or DecodeBits (coded_bits.h).
+class PlaneModel {
  public:
   static constexpr int kZeroInputs = 7;
   static constexpr int kSizeInputs = 5;
   static constexpr int kSignInputs = 3;
   static constexpr int kSegmentInputs = 3;
-  using ZeroPrediction = Prediction<kZeroInputs>;
-  using SizePrediction = Prediction<kSizeInputs>;
+  using ZeroPrediction = Prediction<kZeroInputs, 8>;
+  using SizePrediction = Prediction<kSizeInputs, 8>;
+  // For the first `count` numbers of bits: what an encoder wants to know before it chooses is not predicted again.
+  struct SizePredictions {
+    std::array<SizePrediction, 2> of;
+    uint32_t count = 0;
+  };
 
-  CoefficientModel();
+  PlaneModel();
 
-  // That the value at column j is not zero. Prepares what PredictSize wants to know of the place.
-  void PredictNonzero(PlaneKind kind, const PlaneContext& context, size_t j, ZeroPrediction* prediction);
+  // That the value at the place is not zero. Fills in what PredictSize wants to know of the place.
+  void PredictNonzero(CoefficientPlace* place, ZeroPrediction* prediction);
   // That its magnitude has more than `bits` bits, 1 <= bits < kMaxMagnitudeBits, if it is not zero.
-  void PredictSize(PlaneKind kind, const PlaneContext& context, size_t j, uint32_t bits, SizePrediction* prediction);
+  void PredictSize(const CoefficientPlace& place, uint32_t bits, SizePrediction* prediction);
 
+  // `row_slow`, `columns_slow`: running means. `neighbours`: whether the segments to the left, above and above right
+  // are not zero, bits 0 to 2.
   template <class Coder>
-  bool CodeSegment(Coder& coder, PlaneKind kind, const PlaneContext& context, size_t first, size_t last,
-                   uint32_t neighbours, bool nonzero);
+  bool CodeSegment(Coder& coder, uint32_t row_slow, uint32_t columns_slow, uint32_t neighbours, bool nonzero);
   template <class Coder>
   bool CodeNonzero(Coder& coder, ZeroPrediction* prediction, bool nonzero) {
     nonzero = coder.Bit(nonzero, prediction->p);
@@ -74,12 +90,12 @@ class CoefficientModel {
     return nonzero;
   }
   template <class Coder>
-  bool CodeSign(Coder& coder, PlaneKind kind, const PlaneContext& context, size_t j, bool negative);
-  // Directly after PredictNonzero of the same place.
+  bool CodeSign(Coder& coder, const RowContext& row, int sign_above, int column_sign, bool negative);
+  // After PredictNonzero of the place.
   template <class Coder>
-  uint32_t CodeMagnitude(Coder& coder, PlaneKind kind, const PlaneContext& context, size_t j, uint32_t magnitude);
+  uint32_t CodeMagnitude(Coder& coder, const CoefficientPlace& place, SizePredictions* sizes, uint32_t magnitude);
 
-  const LogisticTables& tables() const { return tables_; }
+  const LogisticTables& tables() const { return *tables_; }
 
  private:
   static constexpr size_t kZeroContexts = 1024, kSizeContexts = 256, kSignContexts = 64, kSegmentContexts = 64;
@@ -88,78 +104,124 @@ class CoefficientModel {
   static constexpr int kZeroRate = 7, kSizeRate = 7, kSignRate = 2, kSegmentRate = 4;
   static constexpr uint32_t kZeroLimit = 255, kSizeLimit = 255, kSignLimit = 255, kSegmentLimit = 255;
 
-  static size_t Index(PlaneKind kind, size_t contexts) { return static_cast<size_t>(kind) * contexts; }
   template <class Coder>
-  uint32_t CodeMantissa(Coder& coder, PlaneKind kind, uint32_t size, uint32_t magnitude);
+  uint32_t CodeMantissa(Coder& coder, uint32_t size, uint32_t magnitude);
 
-  const LogisticTables& tables_;
-  uint32_t expected_ = 0, near_ = 0;  // of the place of the last PredictNonzero
-  std::array<std::vector<AdaptiveBit>, kZeroInputs> zero_;
-  std::array<std::vector<AdaptiveBit>, kSizeInputs> size_;
-  std::array<std::vector<AdaptiveBit>, kSignInputs> sign_;
-  std::array<std::vector<AdaptiveBit>, kSegmentInputs> segment_;
-  std::vector<AdaptiveBit> mantissa_;
-  std::vector<Mixer<kZeroInputs + 1>> zero_mixers_;
-  std::vector<Mixer<kSizeInputs + 1>> size_mixers_;
-  std::vector<Mixer<kSignInputs + 1>> sign_mixers_;
-  std::vector<Mixer<kSegmentInputs + 1>> segment_mixers_;
+  const LogisticTables* const tables_;
+  template <size_t kInputs, size_t kContexts>
+  using Contexts = std::array<std::array<AdaptiveBit, kContexts>, kInputs>;
+  Contexts<kZeroInputs, kZeroContexts> zero_;
+  std::array<Contexts<kSizeInputs, kSizeContexts>, kSizeFlags> size_;
+  Contexts<kSignInputs, kSignContexts> sign_;
+  Contexts<kSegmentInputs, kSegmentContexts> segment_;
+  std::array<std::array<AdaptiveBit, 4>, kMaxMagnitudeBits + 1> mantissa_;
+  std::array<Mixer<8>, 5> zero_mixers_;
+  std::array<Mixer<8>, kSizeFlags> size_mixers_;
+  Mixer<kSignInputs + 1> sign_mixer_;
+  Mixer<kSegmentInputs + 1> segment_mixer_;
 };
 
-// `neighbours`: whether the segments to the left, above and above right are not zero, bits 0 to 2.
+// Of all kinds of planes. Not thread-safe.
+class CoefficientModel {
+ public:
+  PlaneModel& Of(PlaneKind kind);
+
+ private:
+  std::array<std::unique_ptr<PlaneModel>, kPlaneKinds> planes_;  // none of a kind that was not met
+};
+
+inline void PlaneModel::PredictNonzero(CoefficientPlace* place, ZeroPrediction* prediction) {
+  const SegmentContext& columns = place->columns;
+  const RowContext& row = place->row;
+  const size_t i = place->i;
+  const uint32_t near = HalfLog(columns.near[i] + row.near);  // at most 20
+  const uint32_t fast_log = HalfLog(row.fast), fast = std::min(fast_log, 31u);
+  const uint32_t slow = std::min(HalfLog(row.slow), 31u), mean = std::min(HalfLog(row.mean), 31u);
+  // What row and column together make one expect: row times column by mean.
+  const int product = static_cast<int>(QuarterLog(row.slow) + columns.slow_quarter[i]);
+  const auto expected = static_cast<uint32_t>(std::clamp(product - static_cast<int>(QuarterLog(row.mean)), 0, 79));
+  place->near = near;
+  place->expected = expected;
+  place->row_fast = fast_log;
+
+  prediction->bits = {
+      &zero_[0][slow * 32 + columns.slow31[i]],
+      &zero_[1][row.pattern + columns.pattern[i]],
+      &zero_[2][fast * 9 + columns.above2[i] * 3 + std::min(row.left, 2u)],
+      &zero_[3][near * 24 + columns.slow23[i]],
+      &zero_[4][columns.fast31[i] * 32 + fast],
+      &zero_[5][expected * 4 + std::min(near, 3u)],
+      &zero_[6][mean * 24 + near],
+  };
+  prediction->mixer = &zero_mixers_[row.nonzero + columns.nonzero[i]];
+  prediction->Mix(*tables_);
+}
+
+inline void PlaneModel::PredictSize(const CoefficientPlace& place, uint32_t bits, SizePrediction* prediction) {
+  const SegmentContext& columns = place.columns;
+  const size_t i = place.i, flag = std::min<size_t>(bits, kSizeFlags - 1);
+  const uint32_t left = place.row.left;
+  auto& contexts = size_[flag];
+  prediction->bits = {
+      &contexts[0][place.expected], &contexts[1][std::min(HalfLog(left), 15u) * 16 + columns.above_log[i]],
+      &contexts[2][place.row_fast], &contexts[3][columns.fast[i] * 4 + std::min(left, 3u)],
+      &contexts[4][place.near],
+  };
+  prediction->mixer = &size_mixers_[flag];
+  prediction->Mix(*tables_);
+}
+
 template <class Coder>
-bool CoefficientModel::CodeSegment(Coder& coder, PlaneKind kind, const PlaneContext& context, size_t first, size_t last,
-                                   uint32_t neighbours, bool nonzero) {
-  Prediction<kSegmentInputs> prediction;
-  const size_t base = Index(kind, kSegmentContexts);
-  const uint32_t row = std::min(HalfLog(context.row_slow()), 31u);
-  const uint32_t columns = std::min(HalfLog(context.columns_slow(first, last)), 31u);
-  prediction.bits = {&segment_[0][base + neighbours], &segment_[1][base + 2 * row + (neighbours >> 1 & 1)],
-                     &segment_[2][base + 2 * columns + (neighbours & 1)]};
-  prediction.mixer = &segment_mixers_[static_cast<size_t>(kind)];
-  prediction.Mix(tables_);
+bool PlaneModel::CodeSegment(Coder& coder, uint32_t row_slow, uint32_t columns_slow, uint32_t neighbours,
+                             bool nonzero) {
+  Prediction<kSegmentInputs, kSegmentInputs + 1> prediction;
+  const uint32_t row = std::min(HalfLog(row_slow), 31u);
+  const uint32_t columns = std::min(HalfLog(columns_slow), 31u);
+  prediction.bits = {&segment_[0][neighbours], &segment_[1][2 * row + (neighbours >> 1 & 1)],
+                     &segment_[2][2 * columns + (neighbours & 1)]};
+  prediction.mixer = &segment_mixer_;
+  prediction.Mix(*tables_);
   nonzero = coder.Bit(nonzero, prediction.p);
   prediction.Learn(nonzero, kSegmentRate, kSegmentLimit);
   return nonzero;
 }
 
 template <class Coder>
-bool CoefficientModel::CodeSign(Coder& coder, PlaneKind kind, const PlaneContext& context, size_t j, bool negative) {
-  Prediction<kSignInputs> prediction;
-  const size_t base = Index(kind, kSignContexts);
-  const int left = context.sign_left(j) + 1, above = context.sign_above(j) + 1;
-  const int column = context.column_sign(j) + 3, row = context.row_sign() + 3;
-  prediction.bits = {&sign_[0][base + static_cast<size_t>(left * 3 + above)],
-                     &sign_[1][base + static_cast<size_t>(column * 3 + left)],
-                     &sign_[2][base + static_cast<size_t>(row * 7 + column)]};
-  prediction.mixer = &sign_mixers_[static_cast<size_t>(kind)];
-  prediction.Mix(tables_);
+bool PlaneModel::CodeSign(Coder& coder, const RowContext& row, int sign_above, int column_sign, bool negative) {
+  Prediction<kSignInputs, kSignInputs + 1> prediction;
+  const int left = row.sign_left + 1, above = sign_above + 1, column = column_sign + 3;
+  prediction.bits = {&sign_[0][static_cast<size_t>(left * 3 + above)],
+                     &sign_[1][static_cast<size_t>(column * 3 + left)],
+                     &sign_[2][static_cast<size_t>((row.sign + 3) * 7 + column)]};
+  prediction.mixer = &sign_mixer_;
+  prediction.Mix(*tables_);
   negative = coder.Bit(negative, prediction.p);
   prediction.Learn(negative, kSignRate, kSignLimit);
   return negative;
 }
 
 template <class Coder>
-uint32_t CoefficientModel::CodeMagnitude(Coder& coder, PlaneKind kind, const PlaneContext& context, size_t j,
-                                         uint32_t magnitude) {
+uint32_t PlaneModel::CodeMagnitude(Coder& coder, const CoefficientPlace& place, SizePredictions* sizes,
+                                   uint32_t magnitude) {
   const uint32_t size = magnitude == 0 ? 0 : 32 - static_cast<uint32_t>(__builtin_clz(magnitude));
   uint32_t bits = 1;
   for (; bits < kMaxMagnitudeBits; ++bits) {
-    SizePrediction prediction;
-    PredictSize(kind, context, j, bits, &prediction);
-    const bool more = coder.Bit(size > bits, prediction.p);
-    prediction.Learn(more, kSizeRate, kSizeLimit);
+    SizePrediction* prediction = &sizes->of[std::min(bits, 2u) - 1];
+    if (bits > sizes->count) PredictSize(place, bits, prediction);
+    const bool more = coder.Bit(size > bits, prediction->p);
+    prediction->Learn(more, kSizeRate, kSizeLimit);
     if (!more) break;
   }
-  return CodeMantissa(coder, kind, bits, magnitude);
+  return CodeMantissa(coder, bits, magnitude);
 }
 
 template <class Coder>
-uint32_t CoefficientModel::CodeMantissa(Coder& coder, PlaneKind kind, uint32_t size, uint32_t magnitude) {
+uint32_t PlaneModel::CodeMantissa(Coder& coder, uint32_t size, uint32_t magnitude) {
   uint32_t value = 1;
   uint32_t left = size - 1, node = 0;
   for (; left > 0 && node != 3; node = node == 0 ? 1 + (value & 1) : 3) {
     --left;
-    AdaptiveBit& bit = mantissa_[(Index(kind, kMaxMagnitudeBits + 1) + size) * 4 + node];
+    AdaptiveBit& bit = mantissa_[size][node];
     const bool one = coder.Bit((magnitude >> left & 1) != 0, bit.p());
     bit.Update(one, kSizeLimit);
     value = 2 * value + (one ? 1 : 0);

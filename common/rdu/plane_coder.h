@@ -17,10 +17,9 @@ namespace thinwire {
 // The number that a coefficient stands for. A little nearer to zero than the coefficient, as what falls into a step is
 // mostly from its lower half.
 inline double Reconstruct(int32_t coefficient) {
-  if (coefficient == 0) return 0;
-  const double magnitude = coefficient < 0 ? -static_cast<double>(coefficient) : static_cast<double>(coefficient);
-  const double shift = magnitude == 1 ? 3.0 / 64 : 1.0 / 64;
-  return coefficient < 0 ? shift - magnitude : magnitude - shift;
+  const int sign = (coefficient > 0) - (coefficient < 0);
+  const int shift = coefficient == sign ? 3 * sign : sign;  // in units of 1 / 64
+  return coefficient - shift * (1.0 / 64);
 }
 
 // The error, in squared steps, that a bit must save to be spent. At a high rate a uniform quantiser's slope is
@@ -31,7 +30,7 @@ constexpr double kSlope = 0.12;
 struct PlaneState {
   explicit PlaneState(size_t column_count);
   size_t Segments() const { return now.size() - 2; }
-  size_t SegmentEnd(size_t segment) const { return std::min((segment + 1) * kSegmentColumns, columns); }
+  size_t SegmentSize(size_t segment) const { return std::min(columns - segment * kSegmentColumns, kSegmentColumns); }
   uint32_t Neighbours(size_t segment) const {
     return (now[segment] != 0 ? 1u : 0u) | (above[segment + 1] != 0 ? 2u : 0u) | (above[segment + 2] != 0 ? 4u : 0u);
   }
@@ -54,12 +53,12 @@ class PlaneEncoder {
 
  private:
   bool WorthCoding(const double* values, size_t count, double slope);
-  uint32_t Choose(double magnitude, double slope, size_t j, const CoefficientModel::ZeroPrediction& nonzero);
-  double MagnitudeCost(uint32_t magnitude, size_t j);
-  void EncodeValue(double value, double slope, size_t j, int32_t* coefficient);
+  uint32_t Choose(double magnitude, double slope, const CoefficientPlace& place,
+                  const PlaneModel::ZeroPrediction& nonzero, PlaneModel::SizePredictions* sizes);
+  double MagnitudeCost(uint32_t magnitude, const CoefficientPlace& place, PlaneModel::SizePredictions* sizes);
+  void EncodeSegment(const double* values, double slope, size_t first, size_t count, int32_t* coefficients);
 
-  const PlaneKind kind_;
-  CoefficientModel* const model_;
+  PlaneModel* const model_;
   RangeEncoder* const coder_;
   PlaneState state_;
   double place_ = 0;  // bits that a value of this segment is let cost at most: place and sign
@@ -75,10 +74,9 @@ class PlaneDecoder {
   void DecodeRow(int32_t* coefficients);
 
  private:
-  bool DecodeSegment(size_t first, size_t last, int32_t* coefficients);
+  bool DecodeSegment(size_t first, size_t count, int32_t* coefficients);
 
-  const PlaneKind kind_;
-  CoefficientModel* const model_;
+  PlaneModel* const model_;
   RangeDecoder* const coder_;
   PlaneState state_;
 };
