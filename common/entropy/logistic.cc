@@ -49,10 +49,15 @@ LogisticTables::LogisticTables() {
     squash[kMaxLogOdds - i] = static_cast<uint16_t>(kProbabilityOne - squash[kMaxLogOdds + i]);
     power = Times(power, kDecay);
   }
-  for (int i = 0; i < 4096; ++i) {
-    stretch_middle[i] = FirstReaching(squash, 16 * i + 8);
-    stretch_low[i] = FirstReaching(squash, std::max(i, 1));
+  // In the middle, where the log odds are flat, 16 probabilities share theirs.
+  for (int p = 4096; p <= kProbabilityOne - 4096; ++p) {
+    stretch[p] = p % 16 == 0 ? FirstReaching(squash, p + 8) : stretch[p - 1];
   }
+  for (int p = 1; p < 4096; ++p) {
+    stretch[p] = FirstReaching(squash, p);
+    stretch[kProbabilityOne - p] = static_cast<int16_t>(-stretch[p]);
+  }
+  stretch[0] = stretch[1];
   for (int i = 0; i <= 4096; ++i) cost[i] = (16u << kCostBits) - Log2(static_cast<uint32_t>(std::max(16 * i, 4)));
 }
 

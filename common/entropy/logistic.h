@@ -20,9 +20,8 @@ struct LogisticTables {
   LogisticTables();
 
   std::array<uint16_t, 2 * kMaxLogOdds + 1> squash;
-  std::array<int16_t, 4096> stretch_middle;  // by p / 16
-  std::array<int16_t, 4096> stretch_low;     // by p, below 4096
-  std::array<uint32_t, 4097> cost;           // by p / 16
+  std::array<int16_t, kProbabilityOne> stretch;  // 128 KB, but no branches on the way to it
+  std::array<uint32_t, 4097> cost;               // by p / 16
 };
 const LogisticTables& Logistic();
 
@@ -33,12 +32,8 @@ inline int Squash(const LogisticTables& tables, int log_odds) {
   return tables.squash[log_odds + kMaxLogOdds];
 }
 
-// Squash's inverse, finer where the log odds are steep.
-inline int Stretch(const LogisticTables& tables, int p) {
-  if (p < 4096) return tables.stretch_low[p];
-  if (p > kProbabilityOne - 4096) return -tables.stretch_low[kProbabilityOne - p];
-  return tables.stretch_middle[p >> 4];
-}
+// Squash's inverse, finer where the log odds are steep; that of 1 also for 0.
+inline int Stretch(const LogisticTables& tables, int p) { return tables.stretch[p]; }
 
 // What a symbol of probability p costs, in bits: -log2(p / 2^16), for an encoder's choices.
 inline double CostInBits(const LogisticTables& tables, int p) {

@@ -6,16 +6,20 @@
 #include <array>
 #include <cstdint>
 
+#include "common/entropy/lanes.h"
 #include "common/entropy/logistic.h"
 
 namespace thinwire {
 
+// kInputs: a power of two; what is more than there are inputs is 0, and its weights stay.
 template <int kInputs>
 class Mixer {
  public:
-  using LogOdds = std::array<int32_t, kInputs>;
+  using LogOdds = Lanes<int32_t, kInputs>;
 
-  explicit Mixer(int32_t weight = 65536 / kInputs) { weights_.fill(weight); }
+  explicit Mixer(int32_t weight = 65536 / kInputs) {
+    for (int i = 0; i < kInputs; ++i) weights_[i] = weight;
+  }
 
   // The probability that the bit is 1; inputs are log odds.
   int Mix(const LogisticTables& tables, const LogOdds& inputs) const {
@@ -24,17 +28,16 @@ class Mixer {
     return Squash(tables, static_cast<int>(sum >> 16));
   }
 
-  // `p` is what Mix gave for these inputs. `rate`: 8 learns quickly, 1 slowly.
+  // `p` is what Mix gave for these inputs. `rate`: 8 learns quickly, 1 slowly; no more, for products of 32 bits.
   void Update(const LogOdds& inputs, int p, bool bit, int rate) {
+    using Wrapping = Lanes<uint32_t, kInputs>;
     const int error = ((bit ? kProbabilityOne : 0) - p) * rate;
-    for (int i = 0; i < kInputs; ++i) {
-      const auto change = static_cast<uint32_t>((int64_t{inputs[i]} * error + (1 << 17)) >> 18);
-      weights_[i] = static_cast<int32_t>(static_cast<uint32_t>(weights_[i]) + change);  // wraps, whatever the bytes
-    }
+    const LogOdds change = (inputs * error + (1 << 17)) >> 18;
+    weights_ = reinterpret_cast<LogOdds>(reinterpret_cast<Wrapping>(weights_) + reinterpret_cast<Wrapping>(change));
   }
 
  private:
-  std::array<int32_t, kInputs> weights_;
+  LogOdds weights_;
 };
 
 }  // namespace thinwire

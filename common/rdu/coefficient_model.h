@@ -34,18 +34,24 @@ struct Prediction {
 
   std::array<AdaptiveBit*, kInputs> bits;
   Mixer<kLanes>* mixer;
+  Lanes<uint32_t, kLanes> states;  // of the bits
   typename Mixer<kLanes>::LogOdds inputs;
   int p;  // that the answer is yes
 
   void Mix(const LogisticTables& tables) {
-    inputs.fill(0);
-    for (int i = 0; i < kInputs; ++i) inputs[i] = Stretch(tables, bits[i]->p());
-    inputs[kInputs] = kBias;
+    Lanes<uint32_t, kLanes> now = {0};
+    typename Mixer<kLanes>::LogOdds log_odds = {0};
+    for (int i = 0; i < kInputs; ++i) now[i] = bits[i]->state();
+    for (int i = 0; i < kInputs; ++i) log_odds[i] = Stretch(tables, bits[i]->unlimited_p());
+    log_odds[kInputs] = kBias;
+    states = now;
+    inputs = log_odds;
     p = mixer->Mix(tables, inputs);
   }
   void Learn(bool bit, int rate, uint32_t limit) {
     mixer->Update(inputs, p, bit, rate);
-    for (AdaptiveBit* context : bits) context->Update(bit, limit);
+    AdaptiveBit::UpdateStates<kLanes>(&states, bit, limit);
+    for (int i = 0; i < kInputs; ++i) bits[i]->set_state(states[i]);
   }
 };
 

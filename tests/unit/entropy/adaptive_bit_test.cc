@@ -33,6 +33,24 @@ TEST(AdaptiveBit, APriorGivesWayToWhatIsSeen) {
   EXPECT_GT(strong.p(), 50000);
 }
 
+TEST(AdaptiveBit, SeveralAtATimeLearnAsEachAlone) {
+  RandomStream random(3);
+  for (uint32_t i = 0; i < 200000; ++i) {
+    Lanes<uint32_t, 8> states = {0};
+    AdaptiveBit alone[8];
+    const bool bit = random.NextDouble() < 0.5;
+    const uint32_t limit = i % 3 == 0 ? kMaxCount : 255;
+    for (uint32_t k = 0; k < 8; ++k) {
+      const uint32_t p = k == 0 ? 0 : k == 1 ? 0x3fffff : static_cast<uint32_t>(random.Below(1 << 22));
+      alone[k].set_state(p << 10 | (i + 128 * k) % (limit + 1));  // all counts
+      states[static_cast<int>(k)] = alone[k].state();
+      alone[k].Update(bit, limit);
+    }
+    AdaptiveBit::UpdateStates<8>(&states, bit, limit);
+    for (int k = 0; k < 8; ++k) ASSERT_EQ(states[k], alone[k].state()) << i << " " << k;
+  }
+}
+
 TEST(Mixer, TrustsTheInputThatIsRight) {
   Mixer<2> mixer;
   RandomStream random(2);
