@@ -120,7 +120,7 @@ TEST(HostileUpdate, AFewBytesForManyValuesCostNoMoreThanAnHonestUpdate) {
       UpdateDecoder decoder = *UpdateDecoder::Create(bytes);
       ASSERT_TRUE(decoder.Next(shapes[0], absl::MakeSpan(out)).ok());
     }
-    // 300 KB of tables, factors of at most twice the tensor, 32 bytes a column and some rows.
+    // Tables of three kinds of planes, 339 KB, factors of at most twice the tensor, 32 bytes a column and some rows.
     EXPECT_LE(peak - before, 400'000 + 2 * sizeof(float) * out.size() + 64 * kColumns) << i;
     EXPECT_EQ(live, before);
     const PageDecoding cost = DecodeByThePage(bytes, shapes);
@@ -184,8 +184,20 @@ __attribute__((noinline)) void* operator new(size_t size) {
   thinwire::peak = std::max(thinwire::peak, thinwire::live);
   return memory;
 }
+__attribute__((noinline)) void* operator new(size_t size, std::align_val_t alignment) {
+  const size_t unit = static_cast<size_t>(alignment);
+  void* const memory = std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
+  if (memory == nullptr) std::abort();
+  thinwire::live += malloc_usable_size(memory);
+  thinwire::peak = std::max(thinwire::peak, thinwire::live);
+  return memory;
+}
 __attribute__((noinline)) void operator delete(void* memory) noexcept {
   thinwire::live -= memory == nullptr ? 0 : malloc_usable_size(memory);
   std::free(memory);
 }
 __attribute__((noinline)) void operator delete(void* memory, size_t) noexcept { operator delete(memory); }
+__attribute__((noinline)) void operator delete(void* memory, std::align_val_t) noexcept { operator delete(memory); }
+__attribute__((noinline)) void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+  operator delete(memory);
+}
