@@ -50,8 +50,12 @@ struct Prediction {
   }
   void Learn(bool bit, int rate, uint32_t limit) {
     mixer->Update(inputs, p, bit, rate);
-    AdaptiveBit::UpdateStates<kLanes>(&states, bit, limit);
-    for (int i = 0; i < kInputs; ++i) bits[i]->set_state(states[i]);
+    if constexpr (kInputs <= 3) {  // of few, each by itself is learned sooner, and a next decision may wait for it
+      for (AdaptiveBit* context : bits) context->Update(bit, limit);
+    } else {
+      AdaptiveBit::UpdateStates<kLanes>(&states, bit, limit);
+      for (int i = 0; i < kInputs; ++i) bits[i]->set_state(states[i]);
+    }
   }
 };
 
