@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Update codecs under a budget of bits: error on real updates, accuracy and time in federations.
 
-Four parts. a: each folder of --updates holds updates as flat .npy files of float32 and a meta.json whose "shapes" cut
+Five parts. a: each folder of --updates holds updates as flat .npy files of float32 and a meta.json whose "shapes" cut
 them into tensors; every codec codes all of them at budgets from 0.001 to 3 bits a parameter; strings are real, with all
-side information, and decoded. b: the same for updates of other nets, which are made here: --cifar, --sst2, --an4. c:
-whole simulated federations, accuracy against uplink bits: --cifar, --fashion. d: federations of processes over links of
+side information, and decoded. b: the same for updates of other nets, which are made here: --cifar, --sst2, --an4. c1
+and c2: whole simulated federations, accuracy against uplink bits: --cifar, --fashion. d: federations of processes over links of
 64, 256 and 1024 kbit/s, time to an accuracy: --fashion; needs root. What is not given or cannot be had is left out, with a
 message.
 
@@ -42,14 +42,14 @@ class Job:
 def parse():
   parser = argparse.ArgumentParser(prog='./run experiment rate', description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument('--parts', default='a,b,c,d', help='which to make (default a,b,c,d)')
+  parser.add_argument('--parts', default='a,b,c1,c2,d', help='which to make (default a,b,c1,c2,d)')
   parser.add_argument('--updates', metavar='DIR', action='append', default=[], help='part a; may be given more than once')
-  parser.add_argument('--cifar', metavar='DIR', help="parts b and c: CIFAR-10's binary files")
+  parser.add_argument('--cifar', metavar='DIR', help="parts b and c1: CIFAR-10's binary files")
   parser.add_argument('--sst2', metavar='DIR', help='part b: train.tsv and dev.tsv of SST-2')
   parser.add_argument('--an4', metavar='DIR', help='part b: index.tsv and recordings of AN4')
   parser.add_argument('--fashion', metavar='DIR', default=FASHION,
-                      help=f'parts c and d: Fashion-MNIST (default {FASHION})')
-  parser.add_argument('--seeds', type=int, default=3, help='part c: runs per row, with seeds 1..N (default 3)')
+                      help=f'parts c2 and d: Fashion-MNIST (default {FASHION})')
+  parser.add_argument('--seeds', type=int, default=3, help='parts c1 and c2: runs per row, with seeds 1..N (default 3)')
   parser.add_argument('--limit', type=float, default=20, metavar='MIN', help='part d: most minutes of a run (default 20)')
   parser.add_argument('--jobs', type=int, default=os.cpu_count(),
                       help='runs at a time, except in part d (default: all cores)')
@@ -116,18 +116,18 @@ def fashion(job):
   return job.arguments.fashion if os.path.isdir(job.arguments.fashion) else None
 
 
-def part_c(job, page):
-  settings = rate_settings.settings(job.arguments.cifar, fashion(job), PROGRAMS, job.folder, job.arguments.quick)
-  for source, folder in (('cifar', job.arguments.cifar), ('fashion', fashion(job))):
+def accuracy_part(part, source, data):
+  """What makes a part: whole federations of one setting."""
+  def make(job, page):
+    folder = data(job)
     if not folder:
-      print(f'part c without its setting on --{source} DIR: there is no such folder', flush=True)
-  if not settings:
-    raise Skipped('there is neither --cifar DIR nor --fashion DIR')
-  for setting in settings:
+      raise Skipped(f'there is no folder for --{source}')
+    setting = rate_settings.setting_of(part, folder, PROGRAMS, job.folder, job.arguments.quick)
     lines, rate, measured, rows = rate_accuracy.run_setting(setting, job.kept, job.arguments.jobs, job.seeds)
     page.seen(rows)
     rate_accuracy_page.setting_section(page, setting, lines, rate, measured.parameters, job.seeds)
-  return rate_accuracy_page.TITLE, rate_accuracy_page.TEXT
+    return f'{rate_accuracy_page.TITLE}: {setting.label}', rate_accuracy_page.TEXTS[part]
+  return make
 
 
 def part_d(job, page):
@@ -147,7 +147,8 @@ def part_d(job, page):
   return rate_link_page.TITLE, rate_link_page.TEXT
 
 
-PARTS = {'a': part_a, 'b': part_b, 'c': part_c, 'd': part_d}
+PARTS = {'a': part_a, 'b': part_b, 'c1': accuracy_part('c1', 'cifar', lambda job: job.arguments.cifar),
+         'c2': accuracy_part('c2', 'fashion', fashion), 'd': part_d}
 
 
 def main():

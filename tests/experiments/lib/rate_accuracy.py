@@ -1,4 +1,4 @@
-"""Part c of ./run experiment rate: whole federations whose updates go through codecs under budgets."""
+"""Parts c1 and c2 of ./run experiment rate: whole federations whose updates go through codecs under budgets."""
 import dataclasses
 import math
 import os

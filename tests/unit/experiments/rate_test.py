@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'experiments'))
-from lib import (parts, rate_accuracy, rate_accuracy_page, rate_curves, rate_link, rate_link_page,  # noqa: E402
+from lib import (parts, rate_accuracy, rate_accuracy_page, rate_answers, rate_curves, rate_link, rate_link_page,  # noqa: E402
                  rate_nets, rate_page, rate_settings)  # pylint: disable=wrong-import-position
 
 
@@ -116,22 +116,35 @@ class AccuracyTest(unittest.TestCase):
 
   def test_differences_are_judged_by_their_own_spread(self):
     lines = self.lines()
-    self.assertEqual(rate_accuracy_page.verdict(lines[1], lines[4]), 'above')
-    self.assertEqual(rate_accuracy_page.verdict(lines[4], lines[1]), 'below')
-    self.assertEqual(rate_accuracy_page.verdict(lines[1], lines[3]), 'within the spread')
-    self.assertEqual(rate_accuracy_page.verdict(self.line('rdu', 1, [0.9]), self.line('m22', 1, [0.1])), 'of one seed')
+    self.assertEqual(rate_answers.verdict(lines[1], lines[4]), 'above')
+    self.assertEqual(rate_answers.verdict(lines[4], lines[1]), 'below')
+    self.assertEqual(rate_answers.verdict(lines[1], lines[3]), 'within the spread')
+    self.assertEqual(rate_answers.verdict(self.line('rdu', 1, [0.9]), self.line('m22', 1, [0.1])), 'of one seed')
 
   def test_rivals_are_those_of_the_same_budget_that_ran(self):
-    rows = rate_accuracy_page.comparison(self.lines(), 0.08, 2, 100)
+    rows = rate_answers.comparison(self.lines(), 0.08, 2, 100)
     self.assertEqual([row[1] for row in rows], ['rdu, error feedback', 'M22, M = 2'])
-    self.assertEqual(rate_accuracy_page.comparison(self.lines(), 1, 2, 100), [])
+    self.assertEqual(rate_answers.comparison(self.lines(), 1, 2, 100), [])
 
   def test_the_least_uplink_is_of_what_comes_within_a_point(self):
-    self.assertEqual(rate_accuracy_page.least_uplinks(self.lines(), 2, 100),
+    self.assertEqual(rate_answers.least_uplinks(self.lines(), 2, 100),
                      {'rdu': 0.08, 'rdu, error feedback': None, 'M22, M = 2': None})
 
+  def test_goals_say_which_rivals_stand_against_them(self):
+    low = [self.line('fp32', None, [0.8, 0.82]), self.line('rdu', 0.05, [0.80, 0.81]),
+           self.line('m22', 0.05, [0.6, 0.62]), self.line('eden', 0.05, [0.9, 0.9]),
+           self.line('topk-uniform', 1, [0.7, 0.7])]
+    above, five, two = rate_answers.goals(low, 2, 100)
+    self.assertEqual(above[1:], ['1 of 2; not: EDEN (below)', 'no'])
+    self.assertEqual(five[1:], ['more than 12.0 times (0.0800; none of 0.9600 or less came within a point)', 'yes'])
+    self.assertEqual(two[1:], ['1.0 times (0.0800 and 0.0800)', 'no'])
+
+  def test_without_rdu_within_a_point_the_goals_are_missed(self):
+    lines = [self.line('fp32', None, [0.8, 0.82]), self.line('rdu', 0.25, [0.5, 0.5]), self.line('m22', 0.25, [0.4, 0.4])]
+    self.assertEqual([row[2] for row in rate_answers.goals(lines, 2, 100)], ['yes', 'no', 'no'])
+
   def test_less_error_with_more_accuracy_is_a_correlation_of_minus_one(self):
-    self.assertEqual(rate_accuracy_page.correlations(self.lines()), [['all budgets', 3, '-1.00']])
+    self.assertEqual(rate_answers.correlations(self.lines()), [['all budgets', 3, '-1.00']])
 
   def test_a_refusal_is_a_row_of_the_table(self):
     row = rate_accuracy_page.table_lines(self.lines(), 2, 100)[-1]
@@ -139,7 +152,7 @@ class AccuracyTest(unittest.TestCase):
     self.assertEqual(len(row), len(rate_accuracy_page.HEAD))
 
   def test_error_feedback_is_compared_where_both_ran(self):
-    self.assertEqual([row[0] for row in rate_accuracy_page.feedback(self.lines())], ['0.08'])
+    self.assertEqual([row[0] for row in rate_answers.feedback(self.lines())], ['0.08'])
 
 
 class RefusalTest(unittest.TestCase):
