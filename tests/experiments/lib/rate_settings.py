@@ -73,7 +73,7 @@ LOW = tuple((name, 0.05) for name in ('rdu', 'rdu-ef', 'rdu-m2', 'm22', 'tinyscr
 MIDDLE = tuple((name, 0.25) for name in ('rdu', 'm22', 'topk-uniform', 'eden'))
 HIGH = (('m22', 1), ('topk-uniform', 1))
 COMMON = (('fp32', None),) + LOW + MIDDLE + HIGH
-RATES = (0.005, 0.02, 0.05)
+RATES = (0.002, 0.005, 0.02, 0.05)
 
 
 def paper_setting(cifar, quick):
