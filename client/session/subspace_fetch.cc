@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/subspace/catch_up.h"
+#include "common/subspace/coordinates.h"
 #include "common/subspace/trainable_vector.h"
 
 namespace thinwire {

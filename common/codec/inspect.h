@@ -39,9 +39,7 @@ struct PayloadReport {
   std::vector<TensorReport> tensors;
   uint64_t values = 0;
   // Of the whole payload, manifest included.
-  double bits_per_value() const {
-    return values == 0 ? 0 : static_cast<double>(ref.bits()) / static_cast<double>(values);
-  }
+  double bits_per_value() const { return ref.bits_per(values); }
 };
 
 // Reads every frame's header and checks every hash. Errors as PayloadReader's: NOT_FOUND, INVALID_ARGUMENT, DATA_LOSS,

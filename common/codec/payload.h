@@ -70,6 +70,10 @@ struct PayloadRef {
   uint64_t total_size = 0;
   uint32_t manifest_size = 0;
   uint64_t bits() const { return total_size * 8; }
+  // 0 of no values.
+  double bits_per(uint64_t values) const {
+    return values == 0 ? 0 : static_cast<double>(bits()) / static_cast<double>(values);
+  }
   friend bool operator==(const PayloadRef& a, const PayloadRef& b) {
     return a.id == b.id && a.total_size == b.total_size && a.manifest_size == b.manifest_size;
   }

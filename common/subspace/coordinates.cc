@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
-#include "common/subspace/catch_up.h"
 
 namespace thinwire {
 namespace {

@@ -44,6 +44,9 @@ ModelSpec CoordinatesUpdateSpec(const ModelSpec& model, const SubspacePlan& plan
 // (missed + 1) K vectors where `codec` codes vectors the same whatever else is in their tensor, a tensor for each epoch
 // where it does not. CoordinatesSpec if nothing was missed.
 ModelSpec CatchUpSpec(const ModelSpec& model, const SubspacePlan& plan, const CodecSpec& codec, uint64_t missed);
+// More missed epochs than this nobody is sent a CatchUpSpec of: in the lowest of all codecs it would be more bytes than
+// theta_e itself, or it would have more tensors than a model may have.
+uint64_t MostMissedEpochs(const ModelSpec& model, const SubspacePlan& plan);
 // theta_e by itself: one tensor of all trainable values.
 ModelSpec BasisSpec(const ModelSpec& model);
 

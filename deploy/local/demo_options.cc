@@ -157,7 +157,7 @@ absl::StatusOr<ExchangePlan> ParseBudget(absl::string_view text) {
   const size_t method = text.find(':') + 1;
   std::vector<absl::string_view> parts = absl::StrSplit(text.substr(method), ',');
   const std::optional<absl::string_view> down = TakeNamed("down", &parts);
-  ExchangePlan plan = BudgetPlan(DefaultRdu());
+  ExchangePlan plan = Fp32Plan();
   TW_RETURN_IF_ERROR(TakeUpdate(text.substr(0, method), std::move(parts), &plan));
   if (down.has_value() && *down == "omc") {
     plan.downlink = OmcPlan().downlink;

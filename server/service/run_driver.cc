@@ -216,13 +216,13 @@ void RunDriver::EvaluationArrived(const EvaluationRow& evaluation, const std::st
   if (!evaluation_.has_value() || evaluation.version >= evaluation_->version) evaluation_ = evaluation;
   spdlog::info("evaluated version={} accuracy={:.4f} loss={:.4f} examples={} client={}", evaluation.version,
                evaluation.accuracy, evaluation.loss, evaluation.examples, evaluation.client);
-  GaugeAccuracy(evaluation.version);
+  GaugeAccuracy();
   Apply(EvaluationReported{assignment});
   ReleaseVersions();
 }
 
-void RunDriver::GaugeAccuracy(uint64_t version) {
-  const absl::StatusOr<std::optional<VersionRow>> row = parts_.journal->FindVersion(version);
+void RunDriver::GaugeAccuracy() {
+  const absl::StatusOr<std::optional<VersionRow>> row = parts_.journal->FindVersion(evaluation_->version);
   if (!row.ok() || !row->has_value() || (*row)->round == 0) return;
   const absl::StatusOr<std::vector<RoundRow>> rounds = parts_.journal->Rounds((*row)->round, 1);
   if (!rounds.ok() || rounds->empty()) return;

@@ -108,9 +108,10 @@ class RunDriver {
   // `uploads`: those of the round's row, if a round made the version.
   void Published(const VersionRow& version, const std::vector<std::string>& consumed, const std::string& uploads = "");
   void CountUploads(const std::string& uploads);
-  double BitsPerParameter(const PayloadRef& payload) const;
-  // What the round of this evaluated version gained, for /metrics, if the version before was evaluated too.
-  void GaugeAccuracy(uint64_t version);
+  void GaugeBits(Direction direction, const PayloadRef& payload);
+  // What the round of the newest evaluated version gained, for /metrics, if the version before was evaluated too: its
+  // evaluation may be the one that came last.
+  void GaugeAccuracy();
   void EvictStrangers();
   void ReleaseVersions();
   // Answers the client's call with the retry window.

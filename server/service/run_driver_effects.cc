@@ -61,16 +61,16 @@ void RunDriver::CarryOut(const Fold& effect) {
       const std::optional<std::string> fault = FaultOfUpdate(report.status());
       return fault.has_value() ? Post(AssignmentFailed{id, *fault}) : BreakLater(report.status());
     }
-    parts_.metrics->SetBitsPerParameter(Direction::kUp, BitsPerParameter(update.payload));
+    GaugeBits(Direction::kUp, update.payload);
     spdlog::debug("folded assignment={} examples={} norm={:.6g} clipped={}", id, update.examples, report->norm,
                   report->clipped);
     Post(UpdateFolded{id});
   });
 }
 
-double RunDriver::BitsPerParameter(const PayloadRef& payload) const {
+void RunDriver::GaugeBits(Direction direction, const PayloadRef& payload) {
   const std::shared_ptr<const ModelSpec> spec = parts_.models->model();
-  return spec == nullptr ? 0 : static_cast<double>(payload.bits()) / static_cast<double>(spec->total_count());
+  parts_.metrics->SetBitsPerParameter(direction, payload.bits_per(spec == nullptr ? 0 : spec->total_count()));
 }
 
 void RunDriver::CarryOut(const PublishInitial& effect) {
@@ -153,7 +153,7 @@ void RunDriver::Published(const VersionRow& version, const std::vector<std::stri
   CountUploads(uploads);
   spdlog::info("published version={} round={} updates={} payload_bytes={} fp32_payload_bytes={}", version.version,
                version.round, consumed.size(), version.downlink.total_size, version.fp32_downlink_size);
-  parts_.metrics->SetBitsPerParameter(Direction::kDown, BitsPerParameter(version.downlink));
+  GaugeBits(Direction::kDown, version.downlink);
   if (version.round > 0) {
     record_.RoundPublished();
     parts_.metrics->CountRound(RoundState::kPublished);

@@ -23,11 +23,6 @@ absl::StatusOr<UpdateRow> RowOf(const v1::UploadHeader& header, WorkKind kind, c
   return update;
 }
 
-double BitsPerParameter(const PayloadRef& payload, const ModelSpec* model) {
-  const uint64_t values = model == nullptr ? 0 : model->count(TensorRole::kTrainable);
-  return values == 0 ? 0 : static_cast<double>(payload.bits()) / static_cast<double>(values);
-}
-
 }  // namespace
 
 absl::StatusOr<UpdateRow> CommitUpdate(const RunParts& parts, const v1::UploadHeader& header, WorkKind kind,
@@ -37,9 +32,10 @@ absl::StatusOr<UpdateRow> CommitUpdate(const RunParts& parts, const v1::UploadHe
   if (!row.ok() && !absl::IsNotFound(row.status())) return row;
   if (row.ok() && row->assignment.state == AssignmentState::kReceived) {
     const std::shared_ptr<const ModelSpec> model = parts.models->model();
+    const uint64_t parameters = model == nullptr ? 0 : model->count(TensorRole::kTrainable);
     parts.clients->UpdateLink(header.client_id(), [&](ClientLink* link) {
       link->payload_bits = row->payload.bits();
-      link->bits_per_parameter = BitsPerParameter(row->payload, model.get());
+      link->bits_per_parameter = row->payload.bits_per(parameters);
       link->coding = row->coding;
     });
     return row;

@@ -9,7 +9,7 @@
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "common/subspace/basis_file.h"
-#include "common/subspace/catch_up.h"
+#include "common/subspace/coordinates.h"
 #include "common/subspace/trainable_vector.h"
 #include "common/tensor/safetensors.h"
 #include "server/store/basis_sources.h"

@@ -5,7 +5,6 @@
 #include "common/base/file.h"
 #include "common/codec/codec.h"
 #include "common/subspace/basis_file.h"
-#include "common/subspace/catch_up.h"
 #include "common/tensor/model_state.h"
 #include "gmock/gmock.h"
 #include "tests/testing/temporary_directory.h"
