@@ -69,9 +69,8 @@ tool() {
 make_certificates() {
   mkdir "$work/certs"
   in_image --entrypoint bash thinwire-server -euc '
-    thinwire certs init /certs --server server,127.0.0.1
-    for name in client-1 client-2 client-3 client-4 evaluator; do thinwire certs client /certs --name $name; done
-    thinwire certs operator /certs --name me
+    thinwire certs init /certs --server server,127.0.0.1 --operators me \
+      --clients client-1,client-2,client-3,client-4,evaluator
     cp /certs/revoked /certs/server/
     chown -R 980:980 /certs/server
     chown -R 981:981 /certs/client-*' >"$work/certs.log" 2>&1 || { cat "$work/certs.log" >&2; die "no certificates"; }

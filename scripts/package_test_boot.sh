@@ -60,9 +60,7 @@ say "Mutual TLS"
 cd /root
 systemctl stop thinwire-server
 rm -rf certs /var/lib/thinwire-server/*
-thinwire certs init certs --server localhost >/dev/null
-thinwire certs client certs --name ward >/dev/null
-thinwire certs operator certs --name alice >/dev/null
+thinwire certs init certs --server localhost --clients ward --operators alice >/dev/null
 install_certificate() {  # WHOSE USER
   cp -r "certs/$1" "/etc/thinwire/tls-$2"
   chown -R "root:$2" "/etc/thinwire/tls-$2"
