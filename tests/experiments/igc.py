@@ -4,11 +4,10 @@
 Simulated federations on SST-2 (--sst2), Shakespeare by role (--shakespeare) and CIFAR-10 (--cifar), each a folder as
 docs/text.md and docs/simulate.md have it; what is not given is left out. Each rival and the plain subspace try three
 rates with the first seed, and further ones as long as the best is at an end, and run the best with all; variants of the
-subspace take its rate. Studies of d, K, E, local
-steps and bits are made on SST-2, the time of the projection is measured on CIFAR-10. Each finished run is kept
-in out/experiments/igc, so that a broken experiment goes on where it stopped. Tables (markdown, CSV) and plots go to
-docs/results; tasks that are not given stay there as they are. --quick makes shorter runs of one seed, in a folder of its
-own.
+subspace take its rate. Studies of d, K, E, local steps and bits are made on SST-2, the time of the projection is measured
+on CIFAR-10. Each finished run is kept in out/experiments/igc, so that a broken experiment goes on where it stopped.
+Tables (markdown, CSV) and plots go to docs/results; tasks that are not given stay there as they are. --quick makes
+shorter runs of one seed, in a folder of its own.
 """
 import argparse
 import os

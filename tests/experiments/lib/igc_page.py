@@ -21,8 +21,8 @@ over seeds, which change weights, partition, cohorts and order; the range is in 
 trainers in the whole run, with everything in them: headers, indices, first downloads, and the upload of initial weights,
 4 bytes a parameter, which one client sends the server once under every method. Of the rates tried, all with the first
 seed, the one with the lowest loss at the end is taken, unless it diverges with another seed; that loss is of the samples
-that accuracies are of, for every method alike. "front": no other method
-has a higher mean accuracy at the same total or less.'''
+that accuracies are of, for every method alike. "front": no other method has a higher mean accuracy at the same total or
+less.'''
 
 
 def megabytes(rows, direction):

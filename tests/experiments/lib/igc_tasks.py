@@ -17,7 +17,6 @@ class Method:
   subspace: bool = False  # which of a task's lists of rates
   tuned_like: str = ''    # takes the rate that was best for this method, instead of trying all,
   scale: float = 1        # times this
-  rates: tuple = ()       # to try instead of the task's
 
 
 @dataclasses.dataclass
@@ -40,7 +39,7 @@ class Task:
 
   def rates_of(self, method):
     """Those that are tried at first."""
-    return method.rates or (self.subspace_rates if method.subspace else self.rates)
+    return self.subspace_rates if method.subspace else self.rates
 
 
 def with_divergence(run):
