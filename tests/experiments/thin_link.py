@@ -13,18 +13,14 @@ Writes docs/results/thin_link.md; with --check it allows one pair twice as much,
 writes nothing: on a machine with no processor to spare, what a process has not read yet when the connection ends is lost
 too. Needs root. Exit codes: 0 passed, 1 failed, 77 cannot run here."""
 import argparse
-import json
 import os
 import re
 import subprocess
-import sys
 import time
 from concurrent import futures
 
+from lib.placed_processes import PlacedProcesses, machines, sent
 from lib.provenance import TOP, machine, revision
-
-sys.path.insert(0, os.path.join(TOP, 'scripts'))
-import machines  # noqa: E402  pylint: disable=wrong-import-position
 
 PAGE = os.path.join(TOP, 'docs', 'results', 'thin_link.md')
 RATE = 256_000 // 8  # bytes a second
@@ -96,30 +92,16 @@ def problems(cut, whole, slack):
            'in all')
 
 
-class Federation:
+class Federation(PlacedProcesses):
   def __init__(self, all_machines, options, name, cutting):
     self.options, self.cutting = options, cutting
     self.hub, self.site = all_machines.add(f'HUB-{name}'), all_machines.add(f'SITE-{name}')
+    super().__init__(options.bin, self.hub.folder)
     ends = all_machines.thin_link(self.hub, '10.9.0.1', self.site, '10.9.0.2', '256kbit')
     self.interfaces = [(self.hub, ends[0]), (self.site, ends[1])]
     for place in (self.hub, self.site):
       for setting in options.sysctl:
         machines.call(*place.inside, 'sysctl', '-q', '-w', setting)
-    self.folder = self.hub.folder
-    with open(os.path.join(self.folder, 'server.textproto'), 'w', encoding='utf-8') as file:
-      file.write(CONFIG % options.rounds)
-    self.processes = []
-
-  def start(self, place, name, *arguments):
-    program = os.path.join(self.options.bin, arguments[0])
-    with open(os.path.join(self.folder, f'{name}.log'), 'w', encoding='utf-8') as log:
-      process = subprocess.Popen(place.inside + [program] + list(arguments[1:]), cwd=self.folder, stdout=log, stderr=log)
-    self.processes.append(process)
-    return process
-
-  def log(self, name):
-    with open(os.path.join(self.folder, f'{name}.log'), encoding='utf-8') as file:
-      return file.read()
 
   def cut(self):
     """Destroys every connection of the link; how many there were."""
@@ -128,8 +110,7 @@ class Federation:
 
   def run(self):
     """The number of cuts until the client has ended with the run."""
-    self.start(self.hub, 'server', 'thinwire-server', '--config', 'server.textproto', '--log-level', 'debug')
-    machines.await_until(lambda: 'listening federation' in self.log('server'), 30, 'the server listens')
+    self.start_server(self.hub, CONFIG % self.options.rounds, '--log-level', 'debug')
     client = self.start(self.site, 'client', 'thinwire-client', '--server', '10.9.0.1:9480', '--insecure', '--task', 'echo',
                         '--state', 'client', '--client-id', 'thin', '--echo-parameters', str(self.options.parameters))
     begin, cuts = time.monotonic(), 0
@@ -150,10 +131,6 @@ class Federation:
     return int(float(re.search(rf'^thinwire_payload_bytes_total{{direction="{direction}",role="trainer"}} (\S+)$', text,
                                re.M).group(1)))
 
-  def on_the_wire(self, place, interface):
-    links = json.loads(machines.call('ip', '-n', place.namespace, '-s', '-j', 'link', 'show', 'dev', interface).stdout)
-    return links[0]['stats64']['tx']['bytes']
-
   def measure(self):
     cuts, seconds = self.run()
     server, client = self.log('server'), self.log('client')
@@ -161,14 +138,8 @@ class Federation:
     updates = [int(size) for size in re.findall(r'received assignment=\S+ client=thin payload_bytes=(\d+)', server)]
     handed_up = int(re.search(r' up_bytes=(\d+) exit=0', client).group(1))
     return Measured(cuts, seconds, {
-        'down': Way(self.options.rounds * payload, self.metric('down'), self.on_the_wire(*self.interfaces[0])),
-        'up': Way(sum(updates), handed_up, self.on_the_wire(*self.interfaces[1]))})
-
-  def close(self):
-    for process in self.processes:
-      if process.poll() is None:
-        process.terminate()
-        process.wait(30)
+        'down': Way(self.options.rounds * payload, self.metric('down'), sent(*self.interfaces[0])[0]),
+        'up': Way(sum(updates), handed_up, sent(*self.interfaces[1])[0])})
 
 
 def page(cut, whole, options):

@@ -1,17 +1,10 @@
 """Part d of ./run experiment rate: a federation of processes in network namespaces, each client behind a thin link of its
 own, until a stated accuracy is reached. Time and bytes are those of the link."""
-import json
-import os
 import re
-import subprocess
-import sys
 import time
 
 from lib.kept_runs import Run
-from lib.provenance import TOP
-
-sys.path.insert(0, os.path.join(TOP, 'scripts'))
-import machines  # noqa: E402  pylint: disable=wrong-import-position
+from lib.placed_processes import PlacedProcesses, machines, sent
 
 PROGRAMS = ('ip', 'tc')
 RATES = (64, 256, 1024)  # kbit/s, each way
@@ -50,60 +43,43 @@ def linked_run(plan, kbits, settings, programs):
 
   def work():
     with machines.Machines() as all_machines:
-      federation = Federation(all_machines, PLANS[plan], kbits, settings, programs)
+      federation = Federation(all_machines, kbits, settings, programs)
       try:
-        return federation.follow()
+        return federation.follow(PLANS[plan])
       finally:
         federation.close()
   return Run(name, {**settings, 'plan': PLANS[plan], 'kbit/s': kbits}, work)
 
 
-class Federation:
+class Federation(PlacedProcesses):
   """A server and an evaluator on one machine, each client on its own, a link of `kbits` to the server's."""
 
-  def __init__(self, all_machines, plan, kbits, settings, programs):
-    self.settings, self.programs, self.processes = settings, programs, []
+  def __init__(self, all_machines, kbits, settings, programs):
+    self.settings = settings
     self.hub = all_machines.add('HUB')
+    super().__init__(programs, self.hub.folder)
     self.sites, self.ends = [], []  # (the hub's interface, the site's)
     for number in range(settings['clients']):
       site = all_machines.add(f'SITE-{number}')
       self.sites.append(site)
       self.ends.append(
           all_machines.thin_link(self.hub, f'10.9.{number}.1', site, f'10.9.{number}.2', f'{kbits}kbit'))
-    with open(os.path.join(self.hub.folder, 'server.textproto'), 'w', encoding='utf-8') as file:
-      file.write(CONFIG % {**settings, 'plan': plan})
-
-  def start(self, place, name, program, *arguments):
-    command = place.inside + [os.path.join(self.programs, program), *arguments]
-    with open(os.path.join(self.hub.folder, f'{name}.log'), 'w', encoding='utf-8') as log:
-      process = subprocess.Popen(command, cwd=self.hub.folder, stdout=log, stderr=log,
-                                 env={**os.environ, 'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1'})
-    self.processes.append(process)
 
   def start_client(self, place, name, address, *arguments):
     self.start(place, name, 'thinwire-client', '--server', f'{address}:9480', '--insecure', '--task', 'classify',
                '--model', self.settings['model'], '--data', self.settings['data'], '--state', name, '--client-id', name,
                *arguments)
 
-  def log(self, name):
-    with open(os.path.join(self.hub.folder, f'{name}.log'), encoding='utf-8', errors='replace') as file:
-      return file.read()
-
-  def sent(self, place, interface):
-    links = json.loads(machines.call('ip', '-n', place.namespace, '-s', '-j', 'link', 'show', 'dev', interface).stdout)
-    return links[0]['stats64']['tx']['bytes']
-
   def wire(self):
     """Bytes down and up on all links so far."""
-    return (sum(self.sent(self.hub, hub) for hub, _ in self.ends),
-            sum(self.sent(site, its) for site, (_, its) in zip(self.sites, self.ends)))
+    return (sum(sent(self.hub, hub)[0] for hub, _ in self.ends),
+            sum(sent(site, its)[0] for site, (_, its) in zip(self.sites, self.ends)))
 
-  def follow(self):
+  def follow(self, plan):
     """The row. `published`: for each version the seconds since the clients were started, bytes down and up on the links,
     and the accuracy, None if it was not evaluated in time. Ends when the accuracy asked for is reached, the rounds are done
     or the limit of time has passed."""
-    self.start(self.hub, 'server', 'thinwire-server', '--config', 'server.textproto')
-    machines.await_until(self.server_listens, 30, 'the server listens')
+    self.start_server(self.hub, CONFIG % {**self.settings, 'plan': plan})
     begin = time.monotonic()
     self.start_client(self.hub, 'evaluator', '127.0.0.1', '--role', 'evaluator')
     for number, site in enumerate(self.sites):
@@ -123,34 +99,13 @@ class Federation:
         down, up = self.wire()
         return {'published': {str(version): its for version, its in sorted(published.items())}, 'seconds': seconds,
                 'down': down, 'up': up}
-      self.check_processes()
+      self.check()
       time.sleep(LOOK)
-
-  def server_listens(self):
-    self.check_processes()
-    return 'listening federation' in self.log('server')
 
   def is_over(self, published, seconds):
     last = published.get(self.settings['rounds'])
     return (first_with(published, self.settings['accuracy']) is not None or seconds > self.settings['limit'] or
             (last is not None and last[3] is not None))
-
-  def check_processes(self):
-    for process in self.processes:
-      if process.poll() not in (None, 0):
-        program = os.path.basename(process.args[len(self.hub.inside)])
-        raise RuntimeError(f"{program} ended with {process.returncode}; the server: {self.log('server')[-600:]}")
-
-  def close(self):
-    for process in self.processes:
-      if process.poll() is None:
-        process.terminate()
-    for process in self.processes:
-      try:
-        process.wait(20)
-      except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def first_with(published, accuracy):
