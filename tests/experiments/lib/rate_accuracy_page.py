@@ -84,9 +84,9 @@ def setting_section(page, setting, lines, rate, parameters, seeds):
   page.table(f'goals_{setting.name}', GOALS_HEAD, goals(lines, updates, parameters))
   rows = [row for bits in setting.budgets() for row in comparison(lines, bits, updates, parameters)]
   if rows:
-    page.add('rdu less each rival with its budget, seed by seed; "within the spread": by no more than the differences\' '
+    page.add('rdu less each rival with the same budget, seed by seed; "within the spread": by no more than the differences\' '
              'standard deviation.')
-    page.table(f'rivals_{setting.name}', ['budget', 'rival', "rival's uplink", 'rdu less rival', 'rdu is'], rows)
+    page.table(f'rivals_{setting.name}', ['budget', 'codec', 'rival', "rival's uplink", 'less the rival', 'it is'], rows)
   page.add('Least uplink of those run with a mean accuracy no more than one point below that of FP32:')
   page.table(f'point_{setting.name}', ['codec', 'bits a parameter'], [
       [label, 'none' if bits is None else f'{bits:.4f}']

@@ -3,6 +3,7 @@ from lib.figures import paired_difference, rank_correlation
 
 POINT = 0.01  # "one point" of accuracy
 REFERENCES = ('fp32', 's1e3m7')
+RDU = ('rdu', 'rdu-ef')
 
 
 def against(line, other):
@@ -23,13 +24,12 @@ def verdict(line, other):
 
 
 def comparison(lines, bits, updates, parameters):
-  """rdu against every other codec with this budget: rows of budget, label, its uplink, difference, verdict."""
-  ran = [line for line in lines if line.bits == bits and not line.refused]
-  mine = next((line for line in ran if line.codec.name == 'rdu'), None)
-  if mine is None:
-    return []
-  return [[f'{bits:g}', line.codec.label, f'{line.uplink(updates, parameters):.4f}', against(mine, line),
-           verdict(mine, line)] for line in ran if line is not mine]
+  """rdu, and rdu with error feedback, against every rival with this budget: rows of budget, label, rival, its uplink,
+  difference, verdict."""
+  return [[f'{bits:g}', mine.codec.label, line.codec.label, f'{line.uplink(updates, parameters):.4f}', against(mine, line),
+           verdict(mine, line)]
+          for mine in lines if mine.codec.name in RDU and mine.bits == bits and not mine.refused
+          for line in _rivals(lines) if line.bits == bits]
 
 
 def least_uplinks(lines, updates, parameters):
@@ -72,32 +72,37 @@ def goals(lines, updates, parameters):
   rows = []
   for bits, target, good in ((0.05, 'above every rival at 0.05 bits, by more than the spread', ('above',)),
                              (0.25, 'below no rival at 0.25 bits, beyond the spread', ('above', 'within the spread'))):
-    verdicts = {line.codec.label: verdict(mine, line) for mine in _of('rdu', bits, lines)
-                for line in _rivals(lines) if line.bits == bits}
-    if verdicts:
-      short = [f'{label} ({word})' for label, word in verdicts.items() if word not in good]
-      rows.append([target, f'{len(verdicts) - len(short)} of {len(verdicts)}' +
-                   (f"; not: {', '.join(short)}" if short else ''), 'no' if short else 'yes'])
+    for name in RDU:
+      rows.extend(_against_rivals(name, bits, target, good, lines))
   least = least_uplinks(lines, updates, parameters)
   rivals = {line.codec.label for line in _rivals(lines)}
-  for factor, target, labels in ((5, 'top-K + uniform', {'top-K + uniform'} & rivals), (2, 'the best rival', rivals)):
+  for factor, target, labels in ((5, 'top-K + uniform', {each for each in rivals if each.startswith('top-K + uniform')}),
+                                 (2, 'the best rival', rivals)):
     rows.append([f'within a point of FP32 with {factor} times fewer bits than {target}',
                  *_fewer(least, labels, factor, lines, updates, parameters)])
   return rows
 
 
-def _of(name, bits, lines):
-  return [line for line in lines if line.codec.name == name and line.bits == bits and not line.refused]
+def _against_rivals(name, bits, target, good, lines):
+  mine = next((line for line in lines if line.codec.name == name and line.bits == bits and not line.refused), None)
+  verdicts = {line.codec.label: verdict(mine, line) for line in _rivals(lines) if mine and line.bits == bits}
+  if not verdicts:
+    return []
+  short = [f'{label} ({word})' for label, word in verdicts.items() if word not in good]
+  return [[f'{mine.codec.label}: {target}',
+           f'{len(verdicts) - len(short)} of {len(verdicts)}' + (f"; not: {', '.join(short)}" if short else ''),
+           'no' if short else 'yes']]
 
 
 def _rivals(lines):
-  return [line for line in lines if not line.refused and not line.codec.name.startswith('rdu')
-          and line.codec.name not in REFERENCES]
+  return [line for line in lines if not line.refused and line.codec.name not in RDU + REFERENCES + ('rdu-m2',)]
 
 
 def _fewer(least, labels, factor, lines, updates, parameters):
-  """(figure, met): how many times fewer bits rdu needs than the best of these labels, or than the most they were given."""
-  mine = least.get('rdu')
+  """(figure, met): how many times fewer bits rdu needs, with error feedback or without, than the best of these labels, or
+  than the most they were given."""
+  mine = min((least[line.codec.label] for line in lines if line.codec.name in RDU and least.get(line.codec.label)),
+             default=None)
   if mine is None:
     return 'rdu came within a point at no budget that was run', 'no'
   reached = [least[label] for label in labels if least.get(label) is not None]

@@ -31,12 +31,12 @@ CODECS = {
     'rdu': ['rdu:bits=1'],
     **{f'rdu, M = {m}': [f'rdu:bits=1,m={m}'] for m in (1, 2, 4)},
     'rdu, fast': ['rdu:bits=1,fast'],
-    **{f'M22, generalised normal, M = {m}': [f'm22:bits=1,r={r}' + (f',m={m}' if m else '') for r in range(1, 7)]
+    **{f'M22, generalised normal, M = {m}': [f'm22:bits=1,r={r}' + (f',m={m}' if m else '') for r in range(1, 9)]
        for m in (0, 1, 2, 4)},
-    'M22, double Weibull, M = 2': [f'm22:bits=1,r={r},m=2,weibull' for r in range(1, 7)],
-    'M22, likelihood, M = 2': [f'm22:bits=1,r={r},m=2,ml' for r in (1, 2, 3, 4)],
-    'TINYSCRIPT': [f'tinyscript:bits=1,r={r}' for r in range(1, 7)],
-    'top-K + uniform': [f'topk-uniform:bits=1,r={r}' for r in range(1, 7)],
+    'M22, double Weibull, M = 2': [f'm22:bits=1,r={r},m=2,weibull' for r in range(1, 9)],
+    'M22, likelihood, M = 2': [f'm22:bits=1,r={r},m=2,ml' for r in range(1, 7)],
+    'TINYSCRIPT': [f'tinyscript:bits=1,r={r}' for r in range(1, 9)],
+    'top-K + uniform': [f'topk-uniform:bits=1,r={r}' for r in range(1, 9)],
     'top-K + FP8 1-5-2': ['topk-float:bits=1,format=s1e5m2'],
     'top-K + FP8 1-4-3': ['topk-float:bits=1,format=s1e4m3'],
     'top-K + FP4 1-2-1': ['topk-float:bits=1,format=s1e2m1'],
@@ -46,6 +46,11 @@ CODECS = {
     'EDEN, unbiased': ['eden:bits=1,unbiased'],
 }
 
+
+# Compared at each R, bits of a kept entry, in M22's own measure: their settings are for R = 1 and up.
+BY_R = ('M22, generalised normal, M = 2', 'M22, generalised normal, M = 0', 'top-K + uniform')
+BY_R_RATES = (0.25, 1)
+BY_R_EXPONENT = 2
 
 # In the plot.
 PLOTTED = ('rdu', 'rdu, fast', 'M22, generalised normal, M = 0', 'top-K + uniform', 'QSGD, 512', 'EDEN')
@@ -98,10 +103,25 @@ def updates_section(page, folder, rows):
           _block(codec): [(rate, math.exp(error)) for rate in rate_curves.BUDGETS
                           if (error := rate_curves.mean_at(curves[codec], rate_curves.error_at, rate)) is not None]
           for codec in PLOTTED})
+  by_r_table(page, name, rows, first['exponents'].index(BY_R_EXPONENT))
   page.add('Million values a second of one thread, encoding and decoding, first setting:')
   page.table(f'{name}_speed', ['codec'] + [f'{way} at {rate}' for rate in SPEEDS for way in ('encode', 'decode')], [
       [codec] + [speed(its[0], rate, f'{way}_seconds') for rate in SPEEDS for way in ('encode', 'decode')]
       for codec, its in rows.items()])
+
+
+def by_r_table(page, name, rows, index):
+  """The papers' comparison: the same budget and the same R for all."""
+  settings = {codec: rows[codec] for codec in BY_R}
+  if len({len(its) for its in settings.values()}) != 1:
+    return
+  lines = []
+  for r in range(1, 1 + len(rows[BY_R[0]])):
+    found = [rate_curves.mean_at(rate_curves.hulls([its[r - 1]], index), rate_curves.error_at, rate)
+             for rate in BY_R_RATES for its in settings.values()]
+    lines.append([r] + [cell(log, decibel) for log in found])
+  page.add(f'At equal R and equal true bits, M = {BY_R_EXPONENT}, decibel below the update:')
+  page.table(f'{name}_by_r', ['R'] + [f'{codec}, at {rate}' for rate in BY_R_RATES for codec in BY_R], lines)
 
 
 def _log(value):

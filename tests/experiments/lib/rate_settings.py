@@ -29,6 +29,8 @@ CODECS = {codec.name: codec for codec in (
     Codec('m22', 'M22, M = 2', tuple(f'm22:bits=1,r={r},m=2' for r in VALUE_BITS), exponent=2),
     Codec('tinyscript', 'TINYSCRIPT', tuple(f'tinyscript:bits=1,r={r}' for r in VALUE_BITS)),
     Codec('topk-uniform', 'top-K + uniform', tuple(f'topk-uniform:bits=1,r={r}' for r in VALUE_BITS)),
+    Codec('topk-uniform-ef', 'top-K + uniform, error feedback', tuple(f'topk-uniform:bits=1,r={r}' for r in VALUE_BITS),
+          suffix=',decay=1'),
     Codec('topk-float', 'top-K + FP8 or FP4', tuple(f'topk-float:bits=1,format={form}'
                                                     for form in ('s1e5m2', 's1e4m3', 's1e2m1'))),
     Codec('sign', 'sign', ('sign:bits=1',)),
@@ -68,10 +70,10 @@ class Setting:
     return sorted({bits for _, bits in self.pairs if bits is not None})
 
 
-LOW = tuple((name, 0.05) for name in ('rdu', 'rdu-ef', 'rdu-m2', 'm22', 'tinyscript', 'topk-uniform', 'topk-float', 'eden',
-                                      'topk'))
-MIDDLE = tuple((name, 0.25) for name in ('rdu', 'm22', 'topk-uniform', 'eden'))
-HIGH = (('m22', 1), ('topk-uniform', 1))
+LOW = tuple((name, 0.05) for name in ('rdu', 'rdu-ef', 'm22', 'tinyscript', 'topk-uniform', 'topk-uniform-ef',
+                                      'topk-float', 'eden', 'topk'))
+MIDDLE = tuple((name, 0.25) for name in ('rdu', 'rdu-ef', 'm22', 'topk-uniform', 'topk-uniform-ef', 'eden'))
+HIGH = (('topk-uniform-ef', 0.5), ('topk-uniform-ef', 1.25))  # where it comes to what rdu has at a fifth of the bits
 COMMON = (('fp32', None),) + LOW + MIDDLE + HIGH
 RATES = (0.002, 0.005, 0.02, 0.05)
 
@@ -83,17 +85,16 @@ def paper_setting(cifar, quick):
              'samples': 5000, 'batch': 32, 'rounds': 10, 'evaluate-every': 10}
   if quick:
     options.update({'samples': 400, 'rounds': 2, 'evaluate-every': 2})
-  return Setting('iid', 'CIFAR-10, the CNN of M22, 2 clients, IID', options, RATES, COMMON + (('rdu', 0.1),))
+  return Setting('iid', 'CIFAR-10, the CNN of M22, 2 clients, IID', options, RATES, COMMON)
 
 
 def harder_setting(fashion, quick):
   """Many clients with few classes each."""
   options = {'data': fashion, 'model': 'cnn', 'clients': 10, 'clients-per-round': 10, 'partition': 'dirichlet:0.3',
-             'samples': 20000, 'batch': 20, 'rounds': 18, 'evaluate-every': 18}
+             'samples': 20000, 'batch': 20, 'rounds': 12, 'evaluate-every': 12}
   if quick:
     options.update({'samples': 6000, 'rounds': 2, 'evaluate-every': 2})
-  pairs = COMMON + (('s1e3m7', None), ('rdu', 0.01), ('rdu-ef', 0.01), ('rdu', 0.02), ('rdu-ef', 0.25), ('eden', 1),
-                    ('qsgd', 1), ('sign', 1.05))
+  pairs = COMMON + (('s1e3m7', None), ('rdu-ef', 0.01), ('rdu-m2', 0.05), ('eden', 1), ('qsgd', 1), ('sign', 1.05))
   return Setting('skewed', 'Fashion-MNIST, a CNN, 10 clients, Dirichlet 0.3', options, RATES, pairs)
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'experiments'))
 from lib import (parts, rate_accuracy, rate_accuracy_page, rate_answers, rate_curves, rate_link, rate_link_page,  # noqa: E402
@@ -54,6 +55,24 @@ class SettingsTest(unittest.TestCase):
   def test_speeds_are_values_a_second(self):
     self.assertEqual(rate_page.speed(self.row((1, 0.5)), 1, 'encode_seconds'), '2.0')
     self.assertEqual(rate_page.speed(self.row((1, 0.5)), 1, 'decode_seconds'), '4.0')
+
+
+class ByRTest(unittest.TestCase):
+  def table(self, counts):
+    page = unittest.mock.Mock()
+    rows = {codec: [{'updates': {'u': [{'asked': rate, 'rate': rate, 'distortion': [10**-r] * 4} for rate in (0.25, 1)]}}
+                    for r in range(1, 1 + count)] for codec, count in zip(rate_page.BY_R, counts)}
+    rate_page.by_r_table(page, 'updates', rows, 2)
+    return page.table.call_args
+
+  def test_codecs_stand_side_by_side_at_each_r(self):
+    name, head, lines = self.table((2, 2, 2))[0]
+    self.assertEqual(name, 'updates_by_r')
+    self.assertEqual(len(head), 1 + len(lines[0][1:]))
+    self.assertEqual(lines, [[1] + ['10.0'] * 6, [2] + ['20.0'] * 6])
+
+  def test_settings_for_other_rs_are_not_compared(self):
+    self.assertIsNone(self.table((1, 1, 2)))
 
 
 class PartsTest(unittest.TestCase):
@@ -123,7 +142,7 @@ class AccuracyTest(unittest.TestCase):
 
   def test_rivals_are_those_of_the_same_budget_that_ran(self):
     rows = rate_answers.comparison(self.lines(), 0.08, 2, 100)
-    self.assertEqual([row[1] for row in rows], ['rdu, error feedback', 'M22, M = 2'])
+    self.assertEqual([row[1:3] for row in rows], [['rdu', 'M22, M = 2'], ['rdu, error feedback', 'M22, M = 2']])
     self.assertEqual(rate_answers.comparison(self.lines(), 1, 2, 100), [])
 
   def test_the_least_uplink_is_of_what_comes_within_a_point(self):
@@ -142,6 +161,8 @@ class AccuracyTest(unittest.TestCase):
   def test_without_rdu_within_a_point_the_goals_are_missed(self):
     lines = [self.line('fp32', None, [0.8, 0.82]), self.line('rdu', 0.25, [0.5, 0.5]), self.line('m22', 0.25, [0.4, 0.4])]
     self.assertEqual([row[2] for row in rate_answers.goals(lines, 2, 100)], ['yes', 'no', 'no'])
+    lines.append(self.line('rdu-ef', 0.48, [0.81, 0.81]))
+    self.assertEqual([row[2] for row in rate_answers.goals(lines, 2, 100)], ['yes', 'not shown', 'not shown'])
 
   def test_less_error_with_more_accuracy_is_a_correlation_of_minus_one(self):
     self.assertEqual(rate_answers.correlations(self.lines()), [['all budgets', 3, '-1.00']])
