@@ -99,6 +99,31 @@ absl::Status RestoreAssignments(Journal* journal, RestoredState* state) {
   return absl::OkStatus();
 }
 
+// A server that was killed has not said what travelled since the round's last checkpoint. The updates that had come whole
+// did, at least.
+absl::Status CountReceived(const ServerConfig& config, const ModelStore& models, Journal* journal, RestoredState* state) {
+  const std::shared_ptr<const ModelSpec> model = models.model();
+  if (!state->open_round.has_value() || model == nullptr) return absl::OkStatus();
+  TW_ASSIGN_OR_RETURN(const uint64_t fp32,
+                      MaxPayloadSize(*model, config.plan.uplink_representation, CodecSpec::Fp32()));
+  TW_ASSIGN_OR_RETURN(const std::vector<UpdateRow> rows, journal->AssignmentsOf(state->open_round->round));
+  ByteCounts received;
+  for (const UpdateRow& row : rows) {
+    if (row.payload.total_size == 0) continue;
+    received.payload += row.payload.total_size;
+    received.fp32_payload += fp32;
+  }
+  TrafficTotals missing;
+  ByteCounts& up = missing.At(Role::kTrainer, Direction::kUp);
+  const ByteCounts& known = state->open_traffic.At(Role::kTrainer, Direction::kUp);
+  up.payload = received.payload - std::min(received.payload, known.payload);
+  up.message = received.payload - std::min(received.payload, known.message);
+  up.fp32_payload = received.fp32_payload - std::min(received.fp32_payload, known.fp32_payload);
+  state->traffic += missing;
+  state->open_traffic += missing;
+  return absl::OkStatus();
+}
+
 absl::Status RestoreVersions(Journal* journal, RestoredState* state) {
   TW_ASSIGN_OR_RETURN(const std::vector<VersionRow> versions, journal->Versions());
   for (const VersionRow& version : versions) {
@@ -163,12 +188,14 @@ absl::Status ImportInitialModel(const ServerConfig& config, ModelStore* models) 
                    "); restore model.safetensors, or name another storage.directory for a new run"));
 }
 
-absl::StatusOr<RestoredState> RestoreRun(const ServerConfig&, const RunRow& run, Journal* journal) {
+absl::StatusOr<RestoredState> RestoreRun(const ServerConfig& config, const RunRow& run, const ModelStore& models,
+                                         Journal* journal) {
   RestoredState state;
   state.run = run;
   state.coordinator.state = run.state;
   state.coordinator.reason = run.reason;
   TW_RETURN_IF_ERROR(RestoreRounds(journal, &state));
+  TW_RETURN_IF_ERROR(CountReceived(config, models, journal, &state));
   TW_RETURN_IF_ERROR(RestoreAssignments(journal, &state));
   TW_RETURN_IF_ERROR(RestoreVersions(journal, &state));
   return state;

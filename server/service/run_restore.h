@@ -34,7 +34,8 @@ absl::StatusOr<RunRow> OpenRun(const ServerConfig& config, Clock* clock, Journal
 absl::Status ImportInitialModel(const ServerConfig& config, ModelStore* models);
 
 // Everything else. The model store may have revoked a damaged version before.
-absl::StatusOr<RestoredState> RestoreRun(const ServerConfig& config, const RunRow& run, Journal* journal);
+absl::StatusOr<RestoredState> RestoreRun(const ServerConfig& config, const RunRow& run, const ModelStore& models,
+                                         Journal* journal);
 
 // What the spool is to keep.
 absl::StatusOr<SpoolContents> ContentsOfSpool(const RestoredState& restored, Journal* journal);

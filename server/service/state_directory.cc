@@ -74,7 +74,7 @@ absl::StatusOr<StateDirectory> OpenStateDirectory(const ServerConfig& config, Cl
   LogRecovery(state.models->recovery());
   TW_RETURN_IF_ERROR(AsConfigurationFault(ImportInitialModel(config, state.models.get())));
 
-  TW_ASSIGN_OR_RETURN(state.restored, RestoreRun(config, *run, state.journal.get()));
+  TW_ASSIGN_OR_RETURN(state.restored, RestoreRun(config, *run, *state.models, state.journal.get()));
   LogRestored(state.restored);
   TW_ASSIGN_OR_RETURN(const SpoolContents contents, ContentsOfSpool(state.restored, state.journal.get()));
   SpoolOptions spool;

@@ -129,14 +129,6 @@ absl::Status Journal::PutRound(const RoundRow& round) {
   });
 }
 
-absl::Status Journal::SaveTimeLeft(uint32_t round, absl::Duration time_left) {
-  return impl_->commits.Run([&](Database& db) {
-    Query query(db, "UPDATE rounds SET time_left = ?1 WHERE round = ?2");
-    query.Bind(DurationColumn(time_left)).Bind(round);
-    return query.Run();
-  });
-}
-
 absl::StatusOr<std::vector<RoundRow>> Journal::Rounds(uint32_t first, uint32_t max_rows) {
   MutexLock lock(impl_->connection);
   Query query(*impl_->db, Select(kRoundColumns, "rounds WHERE round >= ?1 ORDER BY round LIMIT ?2").c_str());

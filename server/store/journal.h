@@ -99,7 +99,6 @@ class Journal {
 
   // Once a round is published or failed, rows that say it is open are ignored: they were on their way when it closed.
   absl::Status PutRound(const RoundRow& round);
-  absl::Status SaveTimeLeft(uint32_t round, absl::Duration time_left);
   absl::StatusOr<std::vector<RoundRow>> Rounds(uint32_t first, uint32_t max_rows);
   absl::StatusOr<std::optional<RoundRow>> LastRound();
 

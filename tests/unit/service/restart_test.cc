@@ -3,6 +3,7 @@
 
 #include "common/base/file.h"
 #include "common/wire/convert.h"
+#include "server/store/journal.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/unit/service/server_fixture.h"
 
@@ -54,6 +55,39 @@ TEST_F(RestartTest, TheSameRoundGoesOnAndNoUpdateIsLostOrCountedTwice) {
   WaitFor([](const v1::Status& s) { return s.state() == v1::RUN_STATE_COMPLETED; });
   ASSERT_OK_AND_ASSIGN(const ModelState model, Export());
   EXPECT_THAT(model.floats[0], Each(1 + 3.0f));
+}
+
+TEST_F(RestartTest, UpdatesThatCameSinceTheLastCheckpointAreCountedAllTheSame) {
+  const std::string config = "round { clients: 2 }";
+  Start(config);
+  uint64_t sent = 0;
+  {
+    TestClient a = Client("a");
+    TestClient b = Client("b");
+    ASSERT_THAT(a.Join(), IsOk());
+    ASSERT_THAT(b.Join(), IsOk());
+    v1::Assignment work_a;
+    v1::Assignment work_b;
+    AwaitBoth(&a, &b, &work_a, &work_b);
+    const PayloadBytes update = Encode(FilledState(SmallModel(), 2), work_a);
+    sent = update.bytes.size();
+    ASSERT_THAT(a.Upload(work_a, update), IsOk());
+    WaitFor([](const v1::Status& s) { return s.counters().folded() == 1; });
+  }
+  const v1::TrafficCounters before = GetStatus().trainer_traffic().up();
+  Stop();
+  {  // as a kill leaves it
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Journal> journal, Journal::Open(directory_.Path("state/journal.db")));
+    ASSERT_OK_AND_ASSIGN(std::optional<RoundRow> round, journal->LastRound());
+    round->traffic.clear();
+    ASSERT_THAT(journal->PutRound(*round), IsOk());
+  }
+  Start(config);
+  const v1::TrafficCounters after = GetStatus().trainer_traffic().up();
+  EXPECT_EQ(after.payload_bytes(), sent);
+  EXPECT_EQ(after.payload_bytes(), before.payload_bytes());
+  EXPECT_EQ(after.fp32_payload_bytes(), before.fp32_payload_bytes());
+  EXPECT_EQ(after.message_bytes(), sent);
 }
 
 TEST_F(RestartTest, AnUpdateWhoseFileIsGoneIsSaidToBeLostAndTheRoundGoesOn) {

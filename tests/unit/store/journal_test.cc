@@ -138,7 +138,8 @@ TEST_F(JournalTest, RoundsSurviveWithEveryField) {
   RoundRow row = Round(7, RoundState::kTraining);
   ASSERT_THAT(journal_->PutRound(row), IsOk());
   ASSERT_THAT(journal_->PutRound(Round(5, RoundState::kPublished)), IsOk());
-  ASSERT_THAT(journal_->SaveTimeLeft(7, absl::Seconds(12)), IsOk());
+  row.time_left = absl::Seconds(12);
+  ASSERT_THAT(journal_->PutRound(row), IsOk());
   Reopen();
   ASSERT_OK_AND_ASSIGN(const std::optional<RoundRow> last, journal_->LastRound());
   ASSERT_TRUE(last.has_value());
