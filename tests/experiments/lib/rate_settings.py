@@ -91,7 +91,7 @@ def paper_setting(cifar, quick):
 def harder_setting(fashion, quick):
   """Many clients with few classes each."""
   options = {'data': fashion, 'model': 'cnn', 'clients': 10, 'clients-per-round': 10, 'partition': 'dirichlet:0.3',
-             'samples': 20000, 'batch': 20, 'rounds': 12, 'evaluate-every': 12}
+             'samples': 15000, 'batch': 20, 'rounds': 12, 'evaluate-every': 12}
   if quick:
     options.update({'samples': 6000, 'rounds': 2, 'evaluate-every': 2})
   pairs = COMMON + (('s1e3m7', None), ('rdu-ef', 0.01), ('rdu-m2', 0.05), ('eden', 1), ('qsgd', 1), ('sign', 1.05))
