@@ -46,7 +46,7 @@ def completed(result):
 def simulated_run(name, settings, programs, folder):
   """`settings` are thinwire-simulate's options. Its state is in folder/name while it runs. The row: its result without
   options; `seen`: for each evaluation the payload bytes of trainers up to then, its accuracy and loss; `payload_up`: of
-  each round. Errors are those of simulate."""
+  each round; `train_loss`: of the last. Errors are those of simulate."""
   return Run(name, settings, lambda: row_of(simulate(settings, programs, os.path.join(folder, name))))
 
 
@@ -60,4 +60,5 @@ def row_of(result):
   if not seen:
     raise RuntimeError('the federation ended without an evaluation')
   return {'accuracy': seen[-1]['accuracy'], 'loss': seen[-1]['loss'], 'seen': seen, 'trainers': result['trainers'],
+          'train_loss': result['rounds'][-1].get('train_loss'),
           'payload_up': [one['payload_up'] for one in result['rounds']], 'cpu_seconds': result['cpu_seconds']}
