@@ -7,11 +7,11 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..', '..'))
 
 
 def revision():
-  """The commit, with '+' if tracked files differ from it."""
+  """The commit, with '+' if tracked files differ from it, but for results, which are made."""
   git = ['git', '-C', TOP]
   commit = subprocess.run(git + ['rev-parse', '--short', 'HEAD'], capture_output=True, text=True, check=False)
-  changed = subprocess.run(git + ['status', '--porcelain', '--untracked-files=no'], capture_output=True, text=True,
-                           check=False)
+  changed = subprocess.run(git + ['status', '--porcelain', '--untracked-files=no', '--', ':!docs/results'],
+                           capture_output=True, text=True, check=False)
   return commit.stdout.strip() + ('+' if changed.stdout.strip() else '')
 
 
