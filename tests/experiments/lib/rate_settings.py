@@ -95,8 +95,9 @@ def harder_setting(fashion, quick):
              'samples': 15000, 'batch': 20, 'rounds': 12, 'evaluate-every': 12}
   if quick:
     options.update({'samples': 6000, 'rounds': 2, 'evaluate-every': 2})
-  pairs = COMMON + (('s1e3m7', None), ('rdu-ef', 0.01), ('rdu-m2', 0.05), ('eden', 0.25), ('topk-uniform-ef', 0.5),
-                    ('eden', 1), ('qsgd', 1), ('sign', 1.05))
+  pairs = COMMON + (('s1e3m7', None), ('rdu-ef', 0.02), ('rdu-m2', 0.05), ('rdu', 0.1), ('rdu-ef', 0.1),
+                    ('topk-uniform', 0.1), ('topk-uniform-ef', 0.1), ('eden', 0.25), ('topk-uniform-ef', 0.5), ('eden', 1),
+                    ('qsgd', 1), ('sign', 1.05))
   return Setting('skewed', 'Fashion-MNIST, a CNN, 10 clients, Dirichlet 0.3', options, RATES + (0.1,), pairs)
 
 
