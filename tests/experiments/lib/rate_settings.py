@@ -85,8 +85,7 @@ def paper_setting(cifar, quick):
              'samples': 5000, 'batch': 32, 'rounds': 10, 'evaluate-every': 10}
   if quick:
     options.update({'samples': 400, 'rounds': 2, 'evaluate-every': 2})
-  return Setting('iid', 'CIFAR-10, the CNN of M22, 2 clients, IID', options, RATES,
-                 COMMON + (('rdu-ef', 0.5), ('rdu-ef', 1), ('topk-uniform-ef', 2)))
+  return Setting('iid', 'CIFAR-10, the CNN of M22, 2 clients, IID', options, RATES, COMMON + (('rdu-ef', 0.5),))
 
 
 def harder_setting(fashion, quick):
