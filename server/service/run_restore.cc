@@ -99,9 +99,10 @@ absl::Status RestoreAssignments(Journal* journal, RestoredState* state) {
   return absl::OkStatus();
 }
 
-// A server that was killed has not said what travelled since the round's last checkpoint. The updates that had come whole
-// did, at least.
-absl::Status CountReceived(const ServerConfig& config, const ModelStore& models, Journal* journal, RestoredState* state) {
+// A server that was killed has not said what travelled since the round's last checkpoint. The updates that had come
+// whole did, at least.
+absl::Status CountReceived(const ServerConfig& config, const ModelStore& models, Journal* journal,
+                           RestoredState* state) {
   const std::shared_ptr<const ModelSpec> model = models.model();
   if (!state->open_round.has_value() || model == nullptr) return absl::OkStatus();
   TW_ASSIGN_OR_RETURN(const uint64_t fp32,
