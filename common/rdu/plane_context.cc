@@ -9,9 +9,11 @@ namespace {
 TW_TARGET_CLONES void PrepareColumns(const uint16_t* __restrict above, const uint16_t* __restrict above2,
                                      const uint32_t* __restrict fast, const uint32_t* __restrict slow, size_t count,
                                      SegmentContext* __restrict segment) {
+  const uint16_t* const left = above - 1;  // rows have a border
+  const uint16_t* const right = above + 1;
   const auto capped = [](uint32_t v, uint32_t cap) { return std::min(v, cap); };
   for (size_t i = 0; i < count; ++i) {
-    const uint32_t a = above[i], a2 = above2[i], corners = capped(above[i - 1], 64) + capped(above[i + 1], 64);
+    const uint32_t a = above[i], a2 = above2[i], corners = capped(left[i], 64) + capped(right[i], 64);
     segment->near[i] = 4 * capped(a, 64) + 2 * capped(a2, 64) + corners;
     segment->pattern[i] = 4 * capped(a, 3) + capped(a2, 3);
     segment->nonzero[i] = capped(a, 1) + capped(a2, 1);
